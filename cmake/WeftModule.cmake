@@ -1,0 +1,26 @@
+# weft_module(<name> HEADERS … SOURCES … [DEPENDS …] [PRIVATE_DEPENDS …])
+#
+# One folder = one module = one target: makes weft_<name>, alias weft::<name>.
+# HEADERS          public headers, below include/
+# DEPENDS          weft modules whose headers the public headers use
+# PRIVATE_DEPENDS  everything else, third parties included; they stay out of the module's headers
+function(weft_module name)
+  cmake_parse_arguments(arg "" "" "HEADERS;SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "weft_module(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  set(target weft_${name})
+  add_library(${target} STATIC)
+  add_library(weft::${name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
+  target_sources(${target}
+    PUBLIC FILE_SET HEADERS BASE_DIRS include FILES ${arg_HEADERS}
+    PRIVATE ${arg_SOURCES})
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_include_directories(${target} PRIVATE src)
+  list(TRANSFORM arg_DEPENDS PREPEND weft::)
+  target_link_libraries(${target}
+    PUBLIC ${arg_DEPENDS}
+    PRIVATE ${arg_PRIVATE_DEPENDS} $<BUILD_INTERFACE:weft_warnings>)
+  set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+endfunction()
