@@ -66,9 +66,9 @@ bool is_stale_socket(const SocketAddress& address) {
            errno == ECONNREFUSED;
 }
 
-bool bind_to(int socket, const SocketAddress& address) {
+int bind_to(int socket, const SocketAddress& address) {
     const auto* name = static_cast<const sockaddr*>(address.native());
-    return ::bind(socket, name, static_cast<socklen_t>(address.native_size())) == 0;
+    return ::bind(socket, name, static_cast<socklen_t>(address.native_size())) == 0 ? 0 : errno;
 }
 
 // accept(2): errors of the new connection, pending on the listening socket.
@@ -113,12 +113,12 @@ Listener::Listener(const SocketAddress& address, int backlog) : state_(std::make
     if (address.family() == SocketAddress::Family::ipv6)
         ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     const bool has_path = address.family() == SocketAddress::Family::unix_path;
-    bool bound = bind_to(socket.get(), address);
-    if (!bound && errno == EADDRINUSE && has_path && is_stale_socket(address)) {
+    int error = bind_to(socket.get(), address);
+    if (error == EADDRINUSE && has_path && is_stale_socket(address)) {
         ::unlink(address.host().c_str());
-        bound = bind_to(socket.get(), address);
+        error = bind_to(socket.get(), address);
     }
-    if (!bound) fail(errno);
+    if (error != 0) fail(error);
     if (has_path) {
         struct stat file;
         if (::stat(address.host().c_str(), &file) == 0) {
