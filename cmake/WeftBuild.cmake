@@ -35,7 +35,7 @@ endif()
 # Warnings are an interface of our own targets only, so that generated code and consumers are untouched.
 add_library(weft_warnings INTERFACE)
 target_compile_options(weft_warnings INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
+  -Wall -Wextra -Wpedantic -Wshadow -Woverloaded-virtual -Wimplicit-fallthrough
   $<$<BOOL:${WEFT_WERROR}>:-Werror>
   # g++ 12 reports uninitialised and dangling members of coroutine frames that are neither (PR 105562 family).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-Wno-dangling-pointer>

@@ -1,6 +1,5 @@
-#include <weft/core/error.hpp>
-
 #include <cerrno>
+#include <weft/core/error.hpp>
 
 namespace weft {
 

@@ -16,8 +16,7 @@ namespace weft {
 // outermost context first: "create veth h1: File exists". where() is the place in weft that threw.
 class Error : public std::runtime_error {
 public:
-    explicit Error(const std::string& what,
-                   std::source_location where = std::source_location::current())
+    explicit Error(const std::string& what, std::source_location where = std::source_location::current())
         : std::runtime_error(what), where_(where) {}
 
     [[nodiscard]] const std::source_location& where() const noexcept { return where_; }

@@ -1,0 +1,105 @@
+// Where a coroutine leaves its outcome: nothing yet, a value, or an exception.
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace weft::detail {
+
+template <class T>
+class ResultSlot {
+    // A reference is kept as a pointer.
+    using Stored =
+        std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<std::remove_reference_t<T>>, T>;
+    enum class Tag : unsigned char { empty, value, error };
+
+public:
+    ResultSlot() noexcept {}
+    ResultSlot(const ResultSlot&) = delete;
+    ResultSlot& operator=(const ResultSlot&) = delete;
+    ~ResultSlot() { reset(); }
+
+    template <class U>
+    void set_value(U&& value) {
+        if constexpr (std::is_reference_v<T>) {
+            std::construct_at(&value_, std::addressof(value));
+        } else {
+            std::construct_at(&value_, std::forward<U>(value));
+        }
+        tag_ = Tag::value;
+    }
+
+    void set_error(std::exception_ptr error) noexcept {
+        reset();
+        std::construct_at(&error_, std::move(error));
+        tag_ = Tag::error;
+    }
+
+    // Takes the outcome of `other`, which must have one.
+    void take(ResultSlot& other) {
+        if (other.tag_ == Tag::error) {
+            set_error(std::move(other.error_));
+        } else {
+            std::construct_at(&value_, std::move(other.value_));
+            tag_ = Tag::value;
+        }
+    }
+
+    [[nodiscard]] std::exception_ptr error() const noexcept {
+        return tag_ == Tag::error ? error_ : std::exception_ptr();
+    }
+
+    // The value; throws the exception when there is one.
+    std::add_lvalue_reference_t<T> get() {
+        if (tag_ == Tag::error) std::rethrow_exception(error_);
+        if constexpr (std::is_reference_v<T>) {
+            return *value_;
+        } else {
+            return value_;
+        }
+    }
+
+    T move_out() {
+        if (tag_ == Tag::error) std::rethrow_exception(std::move(error_));
+        if constexpr (std::is_reference_v<T>) {
+            return static_cast<T>(*value_);
+        } else {
+            return std::move(value_);
+        }
+    }
+
+private:
+    void reset() noexcept {
+        if (tag_ == Tag::value) std::destroy_at(&value_);
+        if (tag_ == Tag::error) std::destroy_at(&error_);
+        tag_ = Tag::empty;
+    }
+
+    union {
+        Stored value_;
+        std::exception_ptr error_;
+    };
+    Tag tag_ = Tag::empty;
+};
+
+template <>
+class ResultSlot<void> {
+public:
+    void set_value() noexcept {}
+    void set_error(std::exception_ptr error) noexcept { error_ = std::move(error); }
+    void take(ResultSlot& other) noexcept { error_ = std::move(other.error_); }
+    [[nodiscard]] std::exception_ptr error() const noexcept { return error_; }
+    void get() const {
+        if (error_) std::rethrow_exception(error_);
+    }
+    void move_out() {
+        if (error_) std::rethrow_exception(std::move(error_));
+    }
+
+private:
+    std::exception_ptr error_;
+};
+
+}  // namespace weft::detail

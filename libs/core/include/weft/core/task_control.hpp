@@ -1,0 +1,239 @@
+// The control block of a running task: scheduling, cancellation, who owns it and who waits for it.
+//
+// A task is one spawned coroutine with all the frames that it awaits. Everything here belongs to the
+// task's loop and is touched on that loop's thread only.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <weft/core/intrusive_list.hpp>
+#include <weft/core/result_slot.hpp>
+#include <weft/core/task.hpp>
+
+namespace weft::detail {
+
+class TaskControl;
+
+// A suspension point in which a task waits. Lives in the waiting frame.
+//
+// An awaiter derives from it: await_ready() asks cancel_pending() before it tries anything, await_suspend()
+// calls park(), whoever completes the wait calls wake(), and await_resume() calls throw_if_cancelled().
+// A wait that was completed and a wait that was cancelled exclude each other: after wake() a cancellation
+// is kept for the task's next wait, so what was handed over is never lost.
+class Waiter {
+public:
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
+
+    // The task is cancelled while it waits here. The default ends the wait at once with Cancelled;
+    // unlink_wait() has taken the waiter out of what it waited for. Waits for other tasks pass the
+    // cancellation on and stay.
+    virtual void cancel_wait() noexcept {
+        unlink_wait();
+        cancelled_ = true;
+        wake();
+    }
+
+    // Ends the wait: the task runs again in its turn.
+    void wake() noexcept;
+
+    [[nodiscard]] bool waiting() const noexcept { return task_ != nullptr; }
+
+protected:
+    Waiter() = default;
+    ~Waiter();
+
+    // Leaves the list, timer or registration that would wake it.
+    virtual void unlink_wait() noexcept = 0;
+
+    // True when a cancellation is due: it will be thrown by throw_if_cancelled(), and nothing is to be tried.
+    // Throws UsageError outside of a task.
+    [[nodiscard]] bool cancel_pending();
+    void park(std::coroutine_handle<> frame) noexcept;
+    void throw_if_cancelled() const {
+        if (cancelled_) throw_cancelled();
+    }
+    [[noreturn]] static void throw_cancelled();
+    [[noreturn]] static void throw_outside_task();
+
+    TaskControl* task_ = nullptr;
+    bool cancelled_ = false;
+};
+
+// Something that is told when a task ends. A handle's awaiter, for one.
+struct JoinListTag;
+class Joiner : public ListHook<JoinListTag> {
+public:
+    virtual void task_done() noexcept = 0;
+
+protected:
+    ~Joiner() = default;
+};
+
+// Owns tasks: outlives them, is told when each ends. TaskGroup, gather and the loop itself are owners.
+struct OwnedTaskTag;
+class TaskOwner {
+public:
+    TaskOwner() = default;
+    TaskOwner(const TaskOwner&) = delete;
+    TaskOwner& operator=(const TaskOwner&) = delete;
+
+    [[nodiscard]] bool has_children() const noexcept { return count_ != 0; }
+    [[nodiscard]] std::size_t child_count() const noexcept { return count_; }
+    void cancel_children() noexcept;
+
+    // Called on the loop after the task ended and left the list of children.
+    virtual void child_done(TaskControl& child) noexcept = 0;
+
+protected:
+    // Children that are still there are destroyed where they are suspended: a loop that ends does that.
+    ~TaskOwner();
+
+private:
+    friend class TaskControl;
+    IntrusiveList<TaskControl, OwnedTaskTag> children_;
+    std::size_t count_ = 0;
+};
+
+class TaskControl : public ListHook<OwnedTaskTag> {
+public:
+    TaskControl(Loop& loop, TaskOwner& owner, std::coroutine_handle<> root, std::string name);
+    TaskControl(const TaskControl&) = delete;
+    TaskControl& operator=(const TaskControl&) = delete;
+
+    static void* operator new(std::size_t size) { return allocate_frame(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept { free_frame(memory, size); }
+
+    // Requests cancellation as asyncio's Task.cancel() does. False when the task has ended already.
+    bool cancel() noexcept;
+    // Takes one request back; returns how many remain. At none, an undelivered cancellation is dropped.
+    unsigned uncancel() noexcept;
+    [[nodiscard]] unsigned cancel_requests() const noexcept { return cancel_requests_; }
+    // Makes the next wait throw Cancelled again, without a new request: the one that was thrown was set
+    // aside for something more important.
+    void redeliver_cancel() noexcept { cancel_due_ = true; }
+
+    [[nodiscard]] bool done() const noexcept { return done_; }
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] Loop& loop() const noexcept { return *loop_; }
+    // The exception with which the task ended; null while it runs and after success.
+    [[nodiscard]] virtual std::exception_ptr error() const noexcept = 0;
+    // True when the task ended with Cancelled.
+    [[nodiscard]] bool ended_cancelled() const noexcept { return ended_cancelled_; }
+    // Somebody has seen or will see the outcome: it is not reported as lost.
+    void mark_retrieved() noexcept { retrieved_ = true; }
+    [[nodiscard]] bool retrieved() const noexcept { return retrieved_; }
+
+    void add_joiner(Joiner& joiner) noexcept { joiners_.push_back(joiner); }
+
+    void add_ref() noexcept { ++refs_; }
+    void drop_ref() noexcept {
+        if (--refs_ == 0) destroy();
+    }
+    // Handles that own: when the last one goes, the task is cancelled.
+    void add_owning_handle() noexcept { ++owning_handles_; }
+    void drop_owning_handle() noexcept {
+        if (--owning_handles_ == 0 && !done_) cancel();
+    }
+
+protected:
+    virtual ~TaskControl() = default;
+    // Moves the outcome out of the root frame. Called once, when that frame has ended.
+    virtual void take_result() noexcept = 0;
+    virtual void set_cancelled() noexcept = 0;
+
+    std::coroutine_handle<> root_;
+
+private:
+    friend class weft::Loop;
+    friend class Waiter;
+    friend class TaskOwner;
+    friend void root_finished() noexcept;
+
+    void destroy() noexcept;  // reports an outcome that nobody took
+    void run() noexcept;      // by the loop: resumes until the task parks or ends
+    void finish() noexcept;
+    void abandon() noexcept;  // destroys the frames where they are suspended
+
+    std::coroutine_handle<> resume_point_;
+    Waiter* waiter_ = nullptr;
+    TaskControl* next_ready_ = nullptr;
+    Loop* loop_;
+    TaskOwner* owner_;
+    IntrusiveList<Joiner, JoinListTag> joiners_;
+    std::string name_;
+    std::uint32_t refs_ = 1;  // the run itself; dropped by finish()
+    std::uint32_t owning_handles_ = 0;
+    std::uint16_t cancel_requests_ = 0;
+    bool cancel_due_ : 1 = false;  // the next wait throws
+    bool started_ : 1 = false;
+    bool root_ended_ : 1 = false;
+    bool done_ : 1 = false;
+    bool ended_cancelled_ : 1 = false;
+    bool retrieved_ : 1 = false;
+    bool queued_ : 1 = false;
+};
+
+template <class T>
+class TaskState final : public TaskControl {
+public:
+    TaskState(Loop& loop, TaskOwner& owner, Task<T> task, std::string name)
+        : TaskControl(loop, owner, task.release(), std::move(name)) {}
+
+    [[nodiscard]] std::exception_ptr error() const noexcept override { return result_.error(); }
+    [[nodiscard]] ResultSlot<T>& result() noexcept { return result_; }
+
+private:
+    void take_result() noexcept override {
+        try {
+            result_.take(Task<T>::Handle::from_address(root_.address()).promise().result);
+        } catch (...) {  // the value's move constructor threw
+            result_.set_error(std::current_exception());
+        }
+    }
+    void set_cancelled() noexcept override;
+
+    ResultSlot<T> result_;
+};
+
+[[nodiscard]] std::exception_ptr cancelled_exception() noexcept;
+
+template <class T>
+void TaskState<T>::set_cancelled() noexcept {
+    result_.set_error(cancelled_exception());
+}
+
+// A counted reference to a task's state.
+template <class T>
+class TaskRef {
+public:
+    TaskRef() = default;
+    explicit TaskRef(TaskState<T>* state) noexcept : state_(state) { state_->add_ref(); }
+    TaskRef(TaskRef&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+    TaskRef& operator=(TaskRef&& other) noexcept {
+        std::swap(state_, other.state_);
+        return *this;
+    }
+    ~TaskRef() {
+        if (state_) state_->drop_ref();
+    }
+    TaskState<T>* operator->() const noexcept { return state_; }
+    TaskState<T>& operator*() const noexcept { return *state_; }
+    [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
+
+private:
+    TaskState<T>* state_ = nullptr;
+};
+
+// Starts a task; it first runs in its turn of the loop.
+template <class T>
+TaskRef<T> start_task(Loop& loop, TaskOwner& owner, Task<T> task, std::string name) {
+    return TaskRef<T>(new TaskState<T>(loop, owner, std::move(task), std::move(name)));
+}
+
+// The task that is running. Throws UsageError outside of any.
+[[nodiscard]] TaskControl& current_task();
+
+}  // namespace weft::detail

@@ -1,0 +1,36 @@
+// A move-only std::function<void()> for callbacks that cross a queue. Not for hot paths: it allocates.
+#pragma once
+
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace weft {
+
+class UniqueFunction {
+    struct Base {
+        virtual ~Base() = default;
+        virtual void call() = 0;
+    };
+    template <class F>
+    struct Holder final : Base {
+        F f;
+        explicit Holder(F&& function) : f(std::move(function)) {}
+        void call() override { f(); }
+    };
+
+public:
+    UniqueFunction() = default;
+    template <class F>
+        requires(!std::is_same_v<std::decay_t<F>, UniqueFunction> && std::is_invocable_v<std::decay_t<F>&>)
+    UniqueFunction(F&& f)  // NOLINT(google-explicit-constructor): converts as std::function does
+        : holder_(std::make_unique<Holder<std::decay_t<F>>>(std::decay_t<F>(std::forward<F>(f)))) {}
+
+    [[nodiscard]] explicit operator bool() const noexcept { return holder_ != nullptr; }
+    void operator()() { holder_->call(); }
+
+private:
+    std::unique_ptr<Base> holder_;
+};
+
+}  // namespace weft

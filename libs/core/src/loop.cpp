@@ -1,0 +1,202 @@
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <climits>
+#include <mutex>
+#include <utility>
+#include <vector>
+#include <weft/core/error.hpp>
+#include <weft/core/loop.hpp>
+#include <weft/core/unique_fd.hpp>
+
+namespace weft {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// Tasks resumed between two looks at the kernel: enough to make the look cheap, few enough that a socket
+// that is always ready cannot starve the others for long.
+constexpr int resumptions_per_turn = 256;
+constexpr std::size_t events_per_poll = 256;
+
+}  // namespace
+
+struct Loop::Backend final : FdHandler {
+    UniqueFd epoll;
+    UniqueFd doorbell;
+    TimerWheel wheel;
+    std::array<epoll_event, events_per_poll> events;
+    int event_count = 0;
+
+    std::mutex mutex;
+    std::vector<UniqueFunction> posted;  // guarded by mutex
+    std::atomic<bool> rung = false;
+
+    void on_events(std::uint32_t) noexcept override {
+        std::uint64_t count;
+        [[maybe_unused]] const auto n = ::read(doorbell.get(), &count, sizeof count);
+    }
+};
+
+class Loop::RootOwner final : public detail::TaskOwner {
+public:
+    void child_done(detail::TaskControl&) noexcept override {}
+};
+
+Loop::Loop(TimeSource time)
+    : time_source_(time), backend_(std::make_unique<Backend>()), root_(std::make_unique<RootOwner>()) {
+    backend_->epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
+    if (!backend_->epoll) throw_errno("create the loop's epoll descriptor");
+    backend_->doorbell.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!backend_->doorbell) throw_errno("create the loop's eventfd");
+    add_fd(backend_->doorbell.get(), *backend_);
+    epoch_ = now_ = time == TimeSource::manual ? TimePoint() : Clock::now();
+}
+
+Loop::~Loop() {
+    Loop* outer = std::exchange(detail::thread_state.loop, this);
+    root_.reset();
+    while (ready_head_) {
+        detail::TaskControl* task = std::exchange(ready_head_, ready_head_->next_ready_);
+        task->drop_ref();
+    }
+    detail::thread_state.loop = outer;
+}
+
+Loop& Loop::current() {
+    if (!detail::thread_state.loop)
+        throw UsageError("no weft loop runs on this thread; start one with weft::run");
+    return *detail::thread_state.loop;
+}
+
+detail::TaskOwner& Loop::root() noexcept { return *root_; }
+
+void Loop::post(UniqueFunction f) {
+    {
+        const std::lock_guard lock(backend_->mutex);
+        backend_->posted.push_back(std::move(f));
+    }
+    if (!backend_->rung.exchange(true)) {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto n = ::write(backend_->doorbell.get(), &one, sizeof one);
+    }
+}
+
+void Loop::run_posted() noexcept {
+    if (!backend_->rung.exchange(false)) return;
+    std::vector<UniqueFunction> functions;
+    {
+        const std::lock_guard lock(backend_->mutex);
+        functions.swap(backend_->posted);
+    }
+    for (UniqueFunction& f : functions) f();
+}
+
+std::uint64_t Loop::tick_of(TimePoint when) const noexcept {
+    if (when <= epoch_) return 0;
+    return static_cast<std::uint64_t>(std::chrono::ceil<milliseconds>(when - epoch_).count());
+}
+
+void Loop::arm(Timer& timer, TimePoint when) noexcept { backend_->wheel.arm(timer, tick_of(when)); }
+
+void Loop::arm_after(Timer& timer, Duration delay) noexcept {
+    // now_ is the start of the turn; a task that computed for long must still get its full delay.
+    const TimePoint now = time_source_ == TimeSource::manual ? now_ : Clock::now();
+    // A delay that does not fit the clock means "never" (the wheel clamps it to its end, 139 years).
+    arm(timer, delay > TimePoint::max() - now ? TimePoint::max() : now + delay);
+}
+
+void Loop::add_fd(int fd, FdHandler& handler) {
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
+    event.data.ptr = &handler;
+    if (::epoll_ctl(backend_->epoll.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+        throw_errno("watch descriptor " + std::to_string(fd));
+}
+
+void Loop::remove_fd(int fd, FdHandler& handler) noexcept {
+    ::epoll_ctl(backend_->epoll.get(), EPOLL_CTL_DEL, fd, nullptr);
+    // Events of this batch that were read for it must not reach a dead handler.
+    for (int i = 0; i < backend_->event_count; ++i)
+        if (backend_->events[i].data.ptr == &handler) backend_->events[i].data.ptr = nullptr;
+}
+
+void Loop::update_now() noexcept {
+    if (time_source_ == TimeSource::steady_clock) now_ = Clock::now();
+}
+
+void Loop::run_ready() noexcept {
+    for (int budget = resumptions_per_turn; budget > 0 && ready_head_; --budget) {
+        detail::TaskControl* task = ready_head_;
+        ready_head_ = task->next_ready_;
+        if (!ready_head_) ready_tail_ = nullptr;
+        task->run();
+    }
+}
+
+void Loop::poll(bool block) {
+    Backend& b = *backend_;
+    int timeout_ms = 0;
+    bool jump = false;
+    if (block && !b.rung.load()) {
+        const std::uint64_t tick = b.wheel.next_tick();
+        if (tick == TimerWheel::no_tick) {
+            timeout_ms = -1;
+        } else if (time_source_ == TimeSource::manual) {
+            jump = true;
+        } else {
+            const auto left = epoch_ + milliseconds(tick) - Clock::now();
+            timeout_ms = static_cast<int>(
+                std::clamp<std::int64_t>(std::chrono::ceil<milliseconds>(left).count(), 0, INT_MAX));
+        }
+    }
+    b.event_count = ::epoll_wait(b.epoll.get(), b.events.data(), events_per_poll, timeout_ms);
+    if (b.event_count < 0) b.event_count = 0;  // EINTR: a signal handler of the program ran
+    if (jump && b.event_count == 0) {
+        const TimePoint next = epoch_ + milliseconds(b.wheel.next_tick());
+        now_ = std::max(now_, next);
+    }
+    update_now();
+    for (int i = 0; i < b.event_count; ++i)
+        if (auto* handler = static_cast<FdHandler*>(b.events[i].data.ptr))
+            handler->on_events(b.events[i].events);
+    b.event_count = 0;
+    b.wheel.advance(static_cast<std::uint64_t>(std::chrono::floor<milliseconds>(now_ - epoch_).count()));
+    run_posted();
+}
+
+void Loop::run_main(detail::TaskControl& main) {
+    if (detail::thread_state.loop)
+        throw UsageError("a loop already runs on this thread; co_await the task instead of running it");
+    struct Running {
+        explicit Running(Loop* loop) { detail::thread_state.loop = loop; }
+        ~Running() { detail::thread_state.loop = nullptr; }
+    } running(this);
+
+    update_now();
+    const auto run_until = [this](auto finished) {
+        for (;;) {
+            run_ready();
+            IntrusiveList<TurnEnd, TurnEndTag> ends;
+            ends.splice_back(turn_ends_);
+            while (!ends.empty()) ends.pop_front().on_turn_end();
+            if (finished()) return;
+            poll(!ready_head_ && turn_ends_.empty());
+        }
+    };
+    run_until([&] { return main.done(); });
+    root_->cancel_children();
+    run_until([&] { return !root_->has_children(); });
+}
+
+void Loop::report_lost(const detail::TaskControl& task) noexcept {
+    if (lost_error_handler_) lost_error_handler_(task.name(), task.error(), lost_error_user_);
+}
+
+}  // namespace weft

@@ -1,0 +1,128 @@
+#include <utility>
+#include <weft/core/error.hpp>
+#include <weft/core/loop.hpp>
+#include <weft/core/task_control.hpp>
+
+namespace weft::detail {
+
+constinit thread_local ThreadState thread_state{};
+
+void root_finished() noexcept { thread_state.task->root_ended_ = true; }
+
+void Waiter::throw_cancelled() { throw Cancelled(); }
+
+void Waiter::throw_outside_task() {
+    throw UsageError("co_await of a weft operation outside of a weft task; start it with weft::run or spawn");
+}
+
+std::exception_ptr cancelled_exception() noexcept { return std::make_exception_ptr(Cancelled()); }
+
+TaskControl& current_task() {
+    if (!thread_state.task) throw UsageError("no task is running on this thread");
+    return *thread_state.task;
+}
+
+TaskOwner::~TaskOwner() {
+    while (!children_.empty()) children_.pop_front().abandon();
+}
+
+void TaskOwner::cancel_children() noexcept {
+    children_.for_each([](TaskControl& child) { child.cancel(); });
+}
+
+TaskControl::TaskControl(Loop& loop, TaskOwner& owner, std::coroutine_handle<> root, std::string name)
+    : root_(root), resume_point_(root), loop_(&loop), owner_(&owner), name_(std::move(name)) {
+    owner.children_.push_back(*this);
+    ++owner.count_;
+    ++loop.task_count_;
+    loop.schedule(*this);
+}
+
+bool TaskControl::cancel() noexcept {
+    if (done_) return false;
+    ++cancel_requests_;
+    if (waiter_) {
+        waiter_->cancel_wait();
+    } else {
+        cancel_due_ = true;
+    }
+    return true;
+}
+
+unsigned TaskControl::uncancel() noexcept {
+    if (cancel_requests_ > 0) --cancel_requests_;
+    if (cancel_requests_ == 0) cancel_due_ = false;
+    return cancel_requests_;
+}
+
+void TaskControl::run() noexcept {
+    queued_ = false;
+    if (done_) {  // abandoned while it was queued
+        drop_ref();
+        return;
+    }
+    if (!started_ && cancel_due_) {
+        set_cancelled();
+        root_ended_ = true;
+        finish();
+        return;
+    }
+    const bool first = !started_;
+    started_ = true;
+    thread_state.task = this;
+    std::coroutine_handle<> next = first ? root_ : std::exchange(resume_point_, nullptr);
+    while (next) {
+        thread_state.next = nullptr;
+        next.resume();
+        next = thread_state.next;
+    }
+    thread_state.task = nullptr;
+    if (root_ended_) finish();
+}
+
+void TaskControl::finish() noexcept {
+    if (started_) take_result();
+    // The frame goes now: what the task held (a connection, a guard) is released when the task ends,
+    // however long a handle to it is kept.
+    std::exchange(root_, nullptr).destroy();
+    done_ = true;
+    if (const std::exception_ptr failure = error()) {
+        try {
+            std::rethrow_exception(failure);
+        } catch (const Cancelled&) {
+            ended_cancelled_ = true;
+        } catch (...) {
+        }
+    }
+    while (!joiners_.empty()) {
+        retrieved_ = true;
+        joiners_.pop_front().task_done();
+    }
+    --loop_->task_count_;
+    unlink();
+    TaskOwner* owner = std::exchange(owner_, nullptr);
+    --owner->count_;
+    owner->child_done(*this);
+    drop_ref();
+}
+
+void TaskControl::abandon() noexcept {
+    done_ = true;
+    retrieved_ = true;
+    ended_cancelled_ = true;
+    owner_->count_--;
+    owner_ = nullptr;
+    --loop_->task_count_;
+    waiter_ = nullptr;
+    set_cancelled();
+    std::exchange(root_, nullptr).destroy();
+    // A queued task is released when the queue reaches it.
+    if (!queued_) drop_ref();
+}
+
+void TaskControl::destroy() noexcept {
+    if (!retrieved_ && !ended_cancelled_ && error()) loop_->report_lost(*this);
+    delete this;
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,38 @@
+#include <cstdio>
+#include <weft/core/timeout.hpp>
+
+namespace weft {
+
+TimeoutScope::TimeoutScope(Duration limit)
+    : task_(detail::current_task()), outer_requests_(task_.cancel_requests()) {
+    task_.loop().arm_after(*this, limit);
+}
+
+TimeoutScope::~TimeoutScope() { end(); }
+
+void TimeoutScope::fire() noexcept {
+    expired_ = true;
+    task_.cancel();
+}
+
+// Takes the scope's own request back, delivered or not; returns how many remain.
+unsigned TimeoutScope::end() noexcept {
+    disarm();
+    if (ended_) return task_.cancel_requests();
+    ended_ = true;
+    return expired_ ? task_.uncancel() : task_.cancel_requests();
+}
+
+bool TimeoutScope::claim() noexcept { return expired_ && !ended_ && end() <= outer_requests_; }
+
+void TimeoutScope::reschedule(Duration limit) noexcept {
+    if (!expired_ && !ended_) task_.loop().arm_after(*this, limit);
+}
+
+void throw_timeout(Duration limit) {
+    char text[64];
+    std::snprintf(text, sizeof text, "timed out after %g s", std::chrono::duration<double>(limit).count());
+    throw TimeoutError(text);
+}
+
+}  // namespace weft
