@@ -33,8 +33,9 @@ public:
             readiness_.waiter_ = this;
         }
         void await_resume() const { throw_if_cancelled(); }
+        // Only a wait that still stands touches the readiness: the one that ended may have outlived it.
         ~Wait() {
-            if (readiness_.waiter_ == this) readiness_.waiter_ = nullptr;
+            if (waiting()) readiness_.waiter_ = nullptr;
         }
 
     private:

@@ -1,0 +1,111 @@
+#include "socket_stream.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <weft/core/connect.hpp>
+#include <weft/core/error.hpp>
+
+namespace weft {
+
+namespace detail {
+
+static_assert(sizeof(ConstBuffer) == sizeof(iovec) &&
+              offsetof(ConstBuffer, size) == offsetof(iovec, iov_len));
+
+int SocketStream::require_open() const {
+    const int fd = socket_.get();
+    if (fd < 0) throw ClosedError("the stream to " + peer_ + " is closed");
+    return fd;
+}
+
+IoResult SocketStream::try_read(std::span<std::byte> buffer) {
+    const int fd = require_open();
+    if (buffer.empty()) return IoResult::done(0);
+    for (;;) {
+        const auto n = ::recv(fd, buffer.data(), buffer.size(), 0);
+        if (n > 0) return IoResult::done(static_cast<std::size_t>(n));
+        if (n == 0) return IoResult::end_of_stream();
+        if (errno == EAGAIN) return IoResult::again();
+        if (errno != EINTR) throw_errno("read from " + peer_);
+    }
+}
+
+IoResult SocketStream::try_write(std::span<const ConstBuffer> buffers) {
+    constexpr std::size_t max_buffers = 64;
+    const int fd = require_open();
+    msghdr message{};
+    message.msg_iov = reinterpret_cast<iovec*>(const_cast<ConstBuffer*>(buffers.data()));
+    message.msg_iovlen = std::min(buffers.size(), max_buffers);
+    for (;;) {
+        const auto n = ::sendmsg(fd, &message, MSG_NOSIGNAL);
+        if (n >= 0) return IoResult::done(static_cast<std::size_t>(n));
+        if (errno == EAGAIN) return IoResult::again();
+        if (errno != EINTR) throw_errno("write to " + peer_);
+    }
+}
+
+Readiness& SocketStream::read_readiness() {
+    (void)require_open();
+    return socket_.read_readiness();
+}
+
+Readiness& SocketStream::write_readiness() {
+    (void)require_open();
+    return socket_.write_readiness();
+}
+
+void SocketStream::shutdown_write() {
+    if (::shutdown(require_open(), SHUT_WR) != 0) throw_errno("end the stream to " + peer_);
+}
+
+SocketAddress local_address_of(int socket) {
+    sockaddr_storage name;
+    socklen_t size = sizeof name;
+    if (::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size) != 0)
+        throw_errno("ask for the local address of descriptor " + std::to_string(socket));
+    return SocketAddress::from_native(&name, size);
+}
+
+SocketAddress peer_address_of(int socket) {
+    sockaddr_storage name;
+    socklen_t size = sizeof name;
+    if (::getpeername(socket, reinterpret_cast<sockaddr*>(&name), &size) != 0)
+        throw_errno("ask for the peer's address of descriptor " + std::to_string(socket));
+    return SocketAddress::from_native(&name, size);
+}
+
+void set_no_delay(int socket, const SocketAddress& address) noexcept {
+    if (!address.is_ip()) return;
+    const int one = 1;
+    // Fails only when the peer has gone already, which the first read tells.
+    ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
+std::string peer_text(const SocketAddress& peer, const SocketAddress& local) {
+    if (peer.family() != SocketAddress::Family::unix_unnamed) return peer.to_string();
+    if (local.family() != SocketAddress::Family::unix_unnamed) return local.to_string();
+    return "unix:unnamed";
+}
+
+}  // namespace detail
+
+std::unique_ptr<Stream> adopt_socket(UniqueFd socket) {
+    int type = 0;
+    socklen_t size = sizeof type;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_TYPE, &type, &size) != 0)
+        throw_errno("adopt descriptor " + std::to_string(socket.get()) + " as a stream");
+    if (type != SOCK_STREAM)
+        throw_errno(EPROTOTYPE, "adopt descriptor " + std::to_string(socket.get()) + " as a stream");
+    const SocketAddress peer = detail::peer_address_of(socket.get());
+    const SocketAddress local = detail::local_address_of(socket.get());
+    detail::set_no_delay(socket.get(), peer);
+    return std::make_unique<detail::SocketStream>(AsyncFd(std::move(socket)), detail::peer_text(peer, local));
+}
+
+}  // namespace weft
