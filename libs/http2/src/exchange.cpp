@@ -51,7 +51,9 @@ void Exchange::release_window(std::size_t n) noexcept {
 void Exchange::reset(ErrorCode code) noexcept {
     if (!session_) return;
     Session& session = *session_;
-    nghttp2_submit_rst_stream(session.native_, NGHTTP2_FLAG_NONE, id_, static_cast<std::uint32_t>(code));
+    // A stream that has ended both ways closes by itself.
+    if (!remote_ended_ || !local_ended_)
+        nghttp2_submit_rst_stream(session.native_, NGHTTP2_FLAG_NONE, id_, static_cast<std::uint32_t>(code));
     nghttp2_session_set_stream_user_data(session.native_, id_, nullptr);
     session.detach(*this);
     session.schedule_flush();

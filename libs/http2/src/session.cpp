@@ -1,5 +1,3 @@
-#include <weft/http2/session.hpp>
-
 #include <algorithm>
 #include <cstring>
 #include <exception>
@@ -7,6 +5,7 @@
 #include <weft/core/sleep.hpp>
 #include <weft/core/spawn.hpp>
 #include <weft/core/timeout.hpp>
+#include <weft/http2/session.hpp>
 
 #include "native_fields.hpp"
 #include "session_glue.hpp"
@@ -67,7 +66,8 @@ bool Session::fill_output() {
     while (wire_.size() < wire_limit) {
         const std::uint8_t* frame = nullptr;
         const ssize_t size = nghttp2_session_mem_send(native_, &frame);
-        if (size < 0) throw Error(std::string("make HTTP/2 frames: ") + nghttp2_strerror(static_cast<int>(size)));
+        if (size < 0)
+            throw Error(std::string("make HTTP/2 frames: ") + nghttp2_strerror(static_cast<int>(size)));
         if (size == 0) break;
         wire_.append(frame, static_cast<std::size_t>(size));
     }
@@ -132,9 +132,10 @@ Task<void> Session::read_loop() {
             native_, reinterpret_cast<const std::uint8_t*>(buffer.get()), result.bytes);
         if (taken < 0) {
             if (end_text_.empty())
-                end_text_ = std::string("the peer broke HTTP/2: ") + nghttp2_strerror(static_cast<int>(taken));
-            nghttp2_session_terminate_session(native_, taken == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM
-                                                                                     : NGHTTP2_PROTOCOL_ERROR);
+                end_text_ =
+                    std::string("the peer broke HTTP/2: ") + nghttp2_strerror(static_cast<int>(taken));
+            nghttp2_session_terminate_session(
+                native_, taken == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
             flush();
             co_return;
         }
@@ -146,8 +147,8 @@ Task<void> Session::read_loop() {
     }
 }
 
-// Closing a socket with unread input makes the kernel send RST, which destroys what the peer has not read yet:
-// the last answers and the GOAWAY. So the rest is read, for a moment.
+// Closing a socket with unread input makes the kernel send RST, which destroys what the peer has not read
+// yet: the last answers and the GOAWAY. So the rest is read, for a moment.
 Task<void> Session::discard_rest() {
     stream_->shutdown_write();
     const auto buffer = std::make_unique_for_overwrite<std::byte[]>(read_buffer_size);
@@ -159,7 +160,8 @@ Task<void> Session::discard_rest() {
 
 Task<void> Session::run() {
     schedule_flush();
-    auto writer = spawn(write_when_possible(), "http2 writer");
+    TaskHandle<void> writer(
+        weft::detail::start_task(Loop::current(), tasks_, write_when_possible(), "http2 writer"), false);
     std::exception_ptr cancelled;
     try {
         co_await read_loop();
@@ -177,7 +179,8 @@ Task<void> Session::run() {
         if (end_text_.empty()) end_text_ = error.what();
     }
     if (!cancelled && !failed_ && !ended_) {
-        if (end_text_.empty()) end_text_ = goaway_text_.empty() ? "the connection was shut down" : goaway_text_;
+        if (end_text_.empty())
+            end_text_ = goaway_text_.empty() ? "the connection was shut down" : goaway_text_;
         try {
             co_await timeout(1s, discard_rest());
         } catch (const Cancelled&) {

@@ -44,8 +44,8 @@ struct SessionOptions {
 // What a session tells its owner. Called as Exchange's members are: record, wake, return.
 class SessionHandler {
 public:
-    // Server: a new request. Gives the exchange that takes it (the session does not own it), or null to refuse
-    // it with REFUSED_STREAM. The exchange gets on_headers() next.
+    // Server: a new request. Gives the exchange that takes it (the session does not own it), or null to
+    // refuse it with REFUSED_STREAM. The exchange gets on_headers() next.
     virtual Exchange* on_request() { return nullptr; }
     // The peer's first SETTINGS arrived: the connection speaks HTTP/2.
     virtual void on_ready() noexcept {}
@@ -78,11 +78,14 @@ public:
     void start(Exchange& exchange, HeaderBlock fields, bool body);
     [[nodiscard]] bool accepts_requests() const noexcept { return !draining_ && !ended_ && !ids_exhausted_; }
 
-    // Graceful end: GOAWAY, then the open streams finish, then the connection closes. A server first announces
-    // it and waits a round trip (RFC 9113 6.8), so that requests under way are still taken.
+    // Graceful end: GOAWAY, then the open streams finish, then the connection closes. A server first
+    // announces it and waits a round trip (RFC 9113 6.8), so that requests under way are still taken.
     void shut_down() noexcept;
     // GOAWAY with a code and the end; open streams get on_closed().
     void terminate(ErrorCode code) noexcept;
+
+    // Closes the connection at once; run() then ends.
+    void abort() noexcept { fail("the connection was aborted"); }
 
     // Waits until a PING came back. Throws ClosedError when the connection ends before.
     [[nodiscard]] Task<void> ping();
@@ -159,6 +162,12 @@ private:
     bool failed_ = false;
     bool ids_exhausted_ = false;
     bool goaway_after_ping_ = false;
+
+    // Last, so that the writer's frame goes before what it waits on.
+    struct Tasks final : weft::detail::TaskOwner {
+        void child_done(weft::detail::TaskControl&) noexcept override {}
+    };
+    Tasks tasks_;
 };
 
 }  // namespace weft::http2
