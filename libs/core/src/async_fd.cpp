@@ -1,9 +1,10 @@
-#include <fcntl.h>
-#include <sys/epoll.h>
-
-#include <string>
 #include <weft/core/async_fd.hpp>
 #include <weft/core/error.hpp>
+
+#include <string>
+
+#include <fcntl.h>
+#include <sys/epoll.h>
 
 namespace weft {
 

@@ -1,5 +1,6 @@
-#include <cerrno>
 #include <weft/core/error.hpp>
+
+#include <cerrno>
 
 namespace weft {
 

@@ -1,5 +1,6 @@
-#include <new>
 #include <weft/core/frame_pool.hpp>
+
+#include <new>
 
 namespace weft::detail {
 

@@ -1,6 +1,6 @@
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include <weft/core/error.hpp>
+#include <weft/core/loop.hpp>
+#include <weft/core/unique_fd.hpp>
 
 #include <algorithm>
 #include <array>
@@ -10,9 +10,10 @@
 #include <mutex>
 #include <utility>
 #include <vector>
-#include <weft/core/error.hpp>
-#include <weft/core/loop.hpp>
-#include <weft/core/unique_fd.hpp>
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 namespace weft {
 

@@ -1,5 +1,6 @@
-#include <csignal>
 #include <weft/core/run.hpp>
+
+#include <csignal>
 
 namespace weft::detail {
 

@@ -1,11 +1,12 @@
-#include <pthread.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
+#include <weft/core/error.hpp>
+#include <weft/core/signals.hpp>
 
 #include <cerrno>
 #include <csignal>
-#include <weft/core/error.hpp>
-#include <weft/core/signals.hpp>
+
+#include <pthread.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 namespace weft {
 

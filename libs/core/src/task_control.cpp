@@ -1,7 +1,8 @@
-#include <utility>
 #include <weft/core/error.hpp>
 #include <weft/core/loop.hpp>
 #include <weft/core/task_control.hpp>
+
+#include <utility>
 
 namespace weft::detail {
 

@@ -1,5 +1,6 @@
-#include <cstdio>
 #include <weft/core/timeout.hpp>
+
+#include <cstdio>
 
 namespace weft {
 

@@ -1,6 +1,7 @@
+#include <weft/core/timer.hpp>
+
 #include <algorithm>
 #include <bit>
-#include <weft/core/timer.hpp>
 
 namespace weft {
 

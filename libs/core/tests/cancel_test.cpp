@@ -1,10 +1,11 @@
 // Cancellation: one meaning everywhere, and nothing is lost by it.
+#include <weft/core.hpp>
+
 #include <gtest/gtest.h>
 
 #include <random>
 #include <string>
 #include <vector>
-#include <weft/core.hpp>
 
 namespace weft {
 namespace {

@@ -1,12 +1,14 @@
 // Tasks: values, errors, order, gather, groups, run.
+#include <weft/core.hpp>
+
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <memory>
 #include <string>
 #include <thread>
-#include <weft/core.hpp>
+
+#include <unistd.h>
 
 namespace weft {
 namespace {

@@ -1,11 +1,12 @@
 // The timer wheel: order, cascades, disarming.
+#include <weft/core.hpp>
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <deque>
 #include <random>
 #include <vector>
-#include <weft/core.hpp>
 
 namespace weft {
 namespace {

@@ -1,9 +1,10 @@
 // AsyncFd: a non-blocking descriptor on the running loop.
 #pragma once
 
-#include <memory>
 #include <weft/core/readiness.hpp>
 #include <weft/core/unique_fd.hpp>
+
+#include <memory>
 
 namespace weft {
 

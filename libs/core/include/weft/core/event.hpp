@@ -1,8 +1,9 @@
 // Event: a flag that tasks wait for. asyncio.Event.
 #pragma once
 
-#include <coroutine>
 #include <weft/core/loop.hpp>
+
+#include <coroutine>
 
 namespace weft {
 

@@ -1,6 +1,10 @@
 // gather() and gather_settled(): run tasks concurrently and wait for all of them.
 #pragma once
 
+#include <weft/core/loop.hpp>
+#include <weft/core/sleep.hpp>
+#include <weft/core/task.hpp>
+
 #include <algorithm>
 #include <coroutine>
 #include <cstddef>
@@ -11,9 +15,6 @@
 #include <utility>
 #include <variant>
 #include <vector>
-#include <weft/core/loop.hpp>
-#include <weft/core/sleep.hpp>
-#include <weft/core/task.hpp>
 
 namespace weft {
 

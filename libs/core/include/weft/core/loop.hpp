@@ -4,14 +4,15 @@
 // It starts no thread and changes nothing process-wide.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <string>
 #include <weft/core/intrusive_list.hpp>
 #include <weft/core/task_control.hpp>
 #include <weft/core/timer.hpp>
 #include <weft/core/unique_function.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
 
 namespace weft {
 

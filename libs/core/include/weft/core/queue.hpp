@@ -1,6 +1,9 @@
 // Queue<T>: a bounded first-in first-out queue between tasks of one loop. asyncio.Queue, with an end.
 #pragma once
 
+#include <weft/core/error.hpp>
+#include <weft/core/loop.hpp>
+
 #include <algorithm>
 #include <coroutine>
 #include <cstddef>
@@ -8,8 +11,6 @@
 #include <limits>
 #include <optional>
 #include <utility>
-#include <weft/core/error.hpp>
-#include <weft/core/loop.hpp>
 
 namespace weft {
 

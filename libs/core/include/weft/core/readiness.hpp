@@ -1,10 +1,11 @@
 // Readiness: "try again" for one direction of a descriptor or a stream.
 #pragma once
 
-#include <coroutine>
-#include <utility>
 #include <weft/core/error.hpp>
 #include <weft/core/loop.hpp>
+
+#include <coroutine>
+#include <utility>
 
 namespace weft {
 

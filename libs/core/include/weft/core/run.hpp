@@ -1,13 +1,14 @@
 // run(): a program's whole asynchronous part, on a loop of its own.
 #pragma once
 
-#include <type_traits>
-#include <utility>
 #include <weft/core/error.hpp>
 #include <weft/core/loop.hpp>
 #include <weft/core/signals.hpp>
 #include <weft/core/spawn.hpp>
 #include <weft/core/task.hpp>
+
+#include <type_traits>
+#include <utility>
 
 namespace weft {
 

@@ -1,10 +1,11 @@
 // Semaphore: a number of permits, handed out in the order of asking. asyncio.Semaphore.
 #pragma once
 
+#include <weft/core/loop.hpp>
+
 #include <coroutine>
 #include <cstddef>
 #include <utility>
-#include <weft/core/loop.hpp>
 
 namespace weft {
 

@@ -1,10 +1,11 @@
 // Signals as values: a task waits for them.
 #pragma once
 
-#include <initializer_list>
-#include <memory>
 #include <weft/core/async_fd.hpp>
 #include <weft/core/task.hpp>
+
+#include <initializer_list>
+#include <memory>
 
 namespace weft {
 

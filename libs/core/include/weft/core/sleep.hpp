@@ -1,9 +1,10 @@
 // sleep() and yield(): the waits that need nothing but the loop.
 #pragma once
 
-#include <coroutine>
 #include <weft/core/loop.hpp>
 #include <weft/core/task.hpp>
+
+#include <coroutine>
 
 namespace weft {
 

@@ -1,14 +1,15 @@
 // spawn(): a coroutine becomes a task of its own; TaskHandle observes and controls it.
 #pragma once
 
-#include <exception>
-#include <string>
-#include <type_traits>
-#include <utility>
 #include <weft/core/error.hpp>
 #include <weft/core/loop.hpp>
 #include <weft/core/task.hpp>
 #include <weft/core/task_control.hpp>
+
+#include <exception>
+#include <string>
+#include <type_traits>
+#include <utility>
 
 namespace weft {
 

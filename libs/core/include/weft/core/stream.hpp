@@ -4,12 +4,13 @@
 // everyone else uses the tasks below them.
 #pragma once
 
+#include <weft/core/readiness.hpp>
+#include <weft/core/task.hpp>
+
 #include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
-#include <weft/core/readiness.hpp>
-#include <weft/core/task.hpp>
 
 namespace weft {
 

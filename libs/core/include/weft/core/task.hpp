@@ -5,13 +5,14 @@
 // runs nothing.
 #pragma once
 
+#include <weft/core/frame_pool.hpp>
+#include <weft/core/result_slot.hpp>
+
 #include <coroutine>
 #include <cstdint>
 #include <exception>
 #include <type_traits>
 #include <utility>
-#include <weft/core/frame_pool.hpp>
-#include <weft/core/result_slot.hpp>
 
 namespace weft {
 

@@ -4,13 +4,14 @@
 // task's loop and is touched on that loop's thread only.
 #pragma once
 
+#include <weft/core/intrusive_list.hpp>
+#include <weft/core/result_slot.hpp>
+#include <weft/core/task.hpp>
+
 #include <coroutine>
 #include <cstdint>
 #include <exception>
 #include <string>
-#include <weft/core/intrusive_list.hpp>
-#include <weft/core/result_slot.hpp>
-#include <weft/core/task.hpp>
 
 namespace weft::detail {
 

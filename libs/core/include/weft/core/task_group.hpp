@@ -1,14 +1,15 @@
 // TaskGroup: tasks that live no longer than a block.
 #pragma once
 
+#include <weft/core/error.hpp>
+#include <weft/core/spawn.hpp>
+#include <weft/core/task.hpp>
+
 #include <cstddef>
 #include <exception>
 #include <string>
 #include <utility>
 #include <vector>
-#include <weft/core/error.hpp>
-#include <weft/core/spawn.hpp>
-#include <weft/core/task.hpp>
 
 namespace weft {
 

@@ -1,12 +1,13 @@
 // Time limits: timeout(duration, task) and the scope under it.
 #pragma once
 
-#include <string>
-#include <utility>
 #include <weft/core/error.hpp>
 #include <weft/core/loop.hpp>
 #include <weft/core/sleep.hpp>
 #include <weft/core/task.hpp>
+
+#include <string>
+#include <utility>
 
 namespace weft {
 

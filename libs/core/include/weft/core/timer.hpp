@@ -3,9 +3,10 @@
 // Resolution is one millisecond, and a timer is never early. Belongs to one loop and its thread.
 #pragma once
 
+#include <weft/core/intrusive_list.hpp>
+
 #include <chrono>
 #include <cstdint>
-#include <weft/core/intrusive_list.hpp>
 
 namespace weft {
 

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that weft needs. usage: scripts/setup.sh build|test
+#   build  what the library and the weft program are built from
+#   test   that, and the peers and tools of the tests
+# Does nothing, and needs no privilege, when everything is there already.
+set -euo pipefail
+
+packages_build=(
+    g++ cmake ninja-build ccache mold pkg-config
+    libnghttp2-dev libprotobuf-dev protobuf-compiler libprotoc-dev libc-ares-dev
+    nlohmann-json3-dev libcli11-dev
+)
+packages_test=(
+    libgtest-dev libgmock-dev
+    libgrpc++-dev protobuf-compiler-grpc
+    iproute2 procps python3 python3-venv
+    clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev
+)
+
+case "${1:-}" in
+    build) wanted=("${packages_build[@]}") ;;
+    test) wanted=("${packages_build[@]}" "${packages_test[@]}") ;;
+    *) echo "usage: $0 build|test" >&2; exit 2 ;;
+esac
+
+missing=()
+for package in "${wanted[@]}"; do
+    dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "weft needs these packages; install them as root and start again:" >&2
+        echo "    apt-get install --no-install-recommends ${missing[*]}" >&2
+        exit 2
+    fi
+    as_root=(sudo)
+fi
+echo "Installing ${#missing[@]} packages: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null

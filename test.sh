@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Sets up, builds and runs the tests. usage: ./test.sh [--sanitize]
+#   --sanitize  also builds with AddressSanitizer and UndefinedBehaviorSanitizer and runs the tests there,
+#               with ThreadSanitizer what crosses threads, and every fuzz target for a bounded time
+set -euo pipefail
+cd "$(dirname "$0")"
+
+sanitize=false
+for argument in "$@"; do
+    case "$argument" in
+        --sanitize) sanitize=true ;;
+        *) echo "usage: $0 [--sanitize]" >&2; exit 2 ;;
+    esac
+done
+
+scripts/setup.sh test
+scripts/setup_peers.sh
+scripts/check_source.sh
+
+cmake --preset dev >/dev/null
+cmake --build --preset dev
+ctest --preset dev
+
+if $sanitize; then
+    cmake --preset asan >/dev/null
+    cmake --build --preset asan
+    ctest --preset asan
+    cmake --preset tsan >/dev/null
+    cmake --build --preset tsan --target core_test
+    ctest --preset tsan -R '^core_test\.'
+    scripts/fuzz.sh
+fi
