@@ -6,4 +6,5 @@ cd "$(dirname "$0")/.."
 mapfile -t sources < <(git ls-files '*.cpp' '*.hpp')
 scripts/lint_coro.py "${sources[@]}"
 clang-format-16 --dry-run --Werror "${sources[@]}"
+scripts/check_docs.py
 echo "${#sources[@]} sources: coroutine rules and formatting are in order"

@@ -1,0 +1,12 @@
+// Switching off offloads of an interface, by ethtool's ioctl.
+#pragma once
+
+#include <string>
+#include <weft/netlink/netns.hpp>
+
+namespace weft::netlink {
+
+// See Links::disable_offloads().
+void disable_offloads(const Namespace& where, const std::string& name);
+
+}  // namespace weft::netlink
