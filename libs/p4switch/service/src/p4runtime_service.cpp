@@ -1,4 +1,5 @@
 // The public face of the service.
+#include "grpc_binding.hpp"
 #include "service_core.hpp"
 
 #include <weft/p4switch/error.hpp>
@@ -10,7 +11,8 @@
 namespace weft::p4switch {
 
 P4RuntimeService::P4RuntimeService(SwitchDevice& device, ServiceOptions options)
-    : core_(std::make_shared<ServiceCore>(device, std::move(options))) {}
+    : core_(std::make_shared<ServiceCore>(device, std::move(options))),
+      binding_(std::make_unique<GrpcBinding>(core_)) {}
 
 P4RuntimeService::~P4RuntimeService() { core_->shut_down(); }
 

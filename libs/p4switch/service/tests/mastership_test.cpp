@@ -43,7 +43,7 @@ TEST(Mastership, a_lower_id_is_refused_unless_a_backup_is_allowed) {
         const bool refused = co_await throws<NotPrimaryError>(second.connect());
         EXPECT_TRUE(refused);
         EXPECT_FALSE(second.is_connected());
-        Client backup = rig.client(ClientOptions("direct").with_election_id(ElectionId{4, 0}).allow_backup());
+        Client backup = rig.client(rig.options().with_election_id(ElectionId{4, 0}).allow_backup());
         co_await backup.connect();
         EXPECT_EQ(backup.mastership().state, MastershipState::backup);
     });
@@ -71,7 +71,7 @@ TEST(Mastership, a_backup_takes_over_when_the_primary_has_left) {
     run([]() -> Task<void> {
         Rig rig;
         Client primary = rig.client(ElectionId{7, 0});
-        Client backup = rig.client(ClientOptions("direct").with_election_id(ElectionId{3, 0}).allow_backup());
+        Client backup = rig.client(rig.options().with_election_id(ElectionId{3, 0}).allow_backup());
         co_await primary.connect();
         co_await backup.connect();
         const Mastership before = backup.mastership();
@@ -88,7 +88,7 @@ TEST(Mastership, a_backup_takes_over_when_the_primary_has_left) {
 TEST(Mastership, read_only_clients_are_never_primary) {
     run([]() -> Task<void> {
         Rig rig;
-        Client client = rig.client(ClientOptions("direct").read_only());
+        Client client = rig.client(rig.options().read_only());
         co_await client.connect();
         EXPECT_EQ(client.mastership().state, MastershipState::no_primary);
         EXPECT_FALSE(client.election_id().has_value());
@@ -110,7 +110,7 @@ TEST(Mastership, the_same_id_twice_ends_the_second_stream) {
 TEST(Mastership, another_device_is_not_found) {
     run([]() -> Task<void> {
         Rig rig;
-        Client client = rig.client(ClientOptions("direct", 99));
+        Client client = rig.client(rig.options(99));
         const bool refused = co_await throws<ConnectionError>(client.connect());
         EXPECT_TRUE(refused);
     });
@@ -118,7 +118,6 @@ TEST(Mastership, another_device_is_not_found) {
 
 TEST(Connection, its_end_is_noticed_by_everyone_who_waits) {
     run([]() -> Task<void> {
-        Loop& loop = Loop::current();
         auto rig = std::make_unique<Rig>();
         Client client = rig->client(ElectionId{1, 0});
         co_await client.connect();
@@ -133,7 +132,6 @@ TEST(Connection, its_end_is_noticed_by_everyone_who_waits) {
         EXPECT_FALSE(client.is_connected());
         const bool write_failed = co_await throws<ConnectionError>(client.remove(MulticastGroup(1)));
         EXPECT_TRUE(write_failed);
-        (void)loop;
     });
 }
 
@@ -149,7 +147,8 @@ TEST(Connection, close_ends_the_packet_stream_and_connect_opens_it_again) {
         const auto packet = co_await std::move(waiter);
         EXPECT_FALSE(packet.has_value());
         EXPECT_FALSE(client.is_connected());
-        EXPECT_EQ(rig.service.statistics().streams, 0U);
+        const bool left = co_await becomes_true([&rig] { return rig.service.statistics().streams == 0; });
+        EXPECT_TRUE(left);
         co_await client.connect();
         EXPECT_TRUE(client.is_primary());
     });
@@ -163,9 +162,11 @@ TEST(Connection, dropping_a_client_leaves_nothing_behind) {
             co_await client.connect();
             client.on_packet_in([](PacketIn) -> Task<void> { co_return; });
         }
-        for (int i = 0; i < 5; ++i) co_await yield();
-        EXPECT_EQ(rig.service.statistics().streams, 0U);
-        EXPECT_EQ(Loop::current().task_count(), 1U);
+        const bool left = co_await becomes_true([&rig] { return rig.service.statistics().streams == 0; });
+        EXPECT_TRUE(left);
+        if (!Rig::over_grpc) {
+            EXPECT_EQ(Loop::current().task_count(), 1U);
+        }
     });
 }
 

@@ -40,6 +40,7 @@ TEST(PacketIo, a_packet_out_leaves_by_the_port_that_it_names) {
         Session session;
         co_await session.start("packet_io");
         co_await session.client.send_packet_out(payload(arp), PacketMetadata("egress_port", 3));
+        co_await settle(session.client);
         EXPECT_EQ(session.rig.ports[3].packets.size(), 1U);
         if (session.rig.ports[3].packets.empty()) co_return;
         EXPECT_EQ(session.rig.ports[3].packets[0], bytes(arp));
@@ -76,9 +77,10 @@ TEST(PacketIo, handlers_run_in_order_and_survive_their_exceptions) {
     run([]() -> Task<void> {
         Rig rig;
         int errors = 0;
-        Client client = rig.client(ClientOptions("direct")
-                                       .with_election_id(ElectionId{1, 0})
-                                       .on_handler_error([&errors](std::exception_ptr) { ++errors; }));
+        Client client = rig.client(
+            rig.options().with_election_id(ElectionId{1, 0}).on_handler_error([&errors](std::exception_ptr) {
+                ++errors;
+            }));
         co_await client.connect();
         co_await client.set_pipeline_config(config_of("packet_io"));
         co_await punt_arp(client);
@@ -109,7 +111,7 @@ TEST(PacketIo, expect_packet_in_sees_only_what_comes_after_it) {
         co_await session.start("packet_io");
         co_await punt_arp(session.client);
         session.rig.receive(1, arp);
-        for (int i = 0; i < 5; ++i) co_await yield();
+        co_await settle(session.client);
         auto expected = spawn(session.client.expect_packet_in());
         co_await yield();
         session.rig.receive(2, arp);
@@ -124,13 +126,12 @@ TEST(PacketIo, expect_packet_in_sees_only_what_comes_after_it) {
 TEST(PacketIo, a_full_queue_drops_and_counts) {
     run([]() -> Task<void> {
         Rig rig;
-        Client client =
-            rig.client(ClientOptions("direct").with_election_id(ElectionId{1, 0}).with_queue_capacity(4));
+        Client client = rig.client(rig.options().with_election_id(ElectionId{1, 0}).with_queue_capacity(4));
         co_await client.connect();
         co_await client.set_pipeline_config(config_of("packet_io"));
         co_await punt_arp(client);
         for (int i = 0; i < 10; ++i) rig.receive(1, arp);
-        for (int i = 0; i < 20; ++i) co_await yield();
+        co_await settle(client);
         EXPECT_EQ(client.dropped(), 6U);
         auto packet = co_await client.next_packet();
         EXPECT_TRUE(packet.has_value());
@@ -172,8 +173,7 @@ TEST(PacketHeader, survives_short_packets_and_odd_widths) {
 TEST(Digests, arrive_in_lists_once_until_they_are_acknowledged) {
     run([]() -> Task<void> {
         Rig rig;
-        Client client =
-            rig.client(ClientOptions("direct").with_election_id(ElectionId{1, 0}).with_manual_digest_ack());
+        Client client = rig.client(rig.options().with_election_id(ElectionId{1, 0}).with_manual_digest_ack());
         co_await client.connect();
         co_await client.set_pipeline_config(config_of("l2_learning"));
         const char* const frame = "020000000002 020000000001 0800 48656c6c6f2c20776f726c64";
@@ -191,6 +191,7 @@ TEST(Digests, arrive_in_lists_once_until_they_are_acknowledged) {
             co_await throws<TimeoutError>(timeout(std::chrono::milliseconds(1), client.next_digest()));
         EXPECT_TRUE(repeated);
         co_await client.acknowledge(*list);
+        co_await settle(client);
         rig.receive(1, frame);
         auto again = co_await timeout(std::chrono::seconds(5), client.next_digest());
         EXPECT_TRUE(again.has_value());

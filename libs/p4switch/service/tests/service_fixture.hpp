@@ -4,10 +4,16 @@
 #include "direct_transport.hpp"
 
 #include <weft/core/loop.hpp>
+#include <weft/core/sleep.hpp>
+#include <weft/core/spawn.hpp>
 #include <weft/p4runtime/client.hpp>
 #include <weft/p4switch/service/p4runtime_service.hpp>
 
 #include <gtest/gtest.h>
+
+#ifdef WEFT_TEST_OVER_GRPC
+#include <weft/grpc/server.hpp>
+#endif
 
 #include <fstream>
 #include <map>
@@ -62,6 +68,19 @@ public:
         for (std::uint32_t port = 1; port <= 4; ++port) device.attach(port, ports[port]);
     }
 
+#ifdef WEFT_TEST_OVER_GRPC
+    static constexpr bool over_grpc = true;
+    [[nodiscard]] p4runtime::ClientOptions options(std::uint64_t device_id = 1) const {
+        return p4runtime::ClientOptions("127.0.0.1:" + std::to_string(server_.port), device_id);
+    }
+    [[nodiscard]] p4runtime::Client client(p4runtime::ClientOptions options) {
+        return p4runtime::Client(std::move(options));
+    }
+#else
+    static constexpr bool over_grpc = false;
+    [[nodiscard]] p4runtime::ClientOptions options(std::uint64_t device_id = 1) const {
+        return p4runtime::ClientOptions("direct", device_id);
+    }
     [[nodiscard]] p4runtime::Client client(p4runtime::ClientOptions options) {
         const auto core = service.core();
         return p4runtime::make_client(std::make_shared<p4runtime::ClientState>(
@@ -69,8 +88,9 @@ public:
                 return std::shared_ptr<p4runtime::Transport>(std::make_shared<DirectTransport>(core));
             }));
     }
+#endif
     [[nodiscard]] p4runtime::Client client(p4runtime::ElectionId id) {
-        return client(p4runtime::ClientOptions("direct").with_election_id(id));
+        return client(options().with_election_id(id));
     }
 
     void receive(std::uint32_t port, const std::string& hex) { device.receive(port, bytes(hex)); }
@@ -78,7 +98,39 @@ public:
     std::map<std::uint32_t, CapturePort> ports;
     SwitchDevice device;
     P4RuntimeService service;
+
+private:
+#ifdef WEFT_TEST_OVER_GRPC
+    class Server {
+    public:
+        explicit Server(P4RuntimeService& service) {
+            server_.add_service(service.grpc_service());
+            port = server_.add_insecure_port("127.0.0.1:0");
+            started_ = spawn(server_.start());
+        }
+        int port = 0;
+
+    private:
+        grpc::Server server_;
+        TaskHandle<void> started_;
+    };
+    Server server_{service};
+#endif
 };
+
+// Everything that was sent before in either direction has arrived: requests and streams share a connection.
+inline Task<void> settle(p4runtime::Client& client) { (void)co_await client.capabilities(); }
+
+// For what nothing announces: the other side's notice of a closed connection.
+template <class Condition>
+Task<bool> becomes_true(Condition condition) {
+    for (int i = 0; i < 5000; ++i) {
+        const bool holds = condition();
+        if (holds) co_return true;
+        co_await sleep(std::chrono::milliseconds(1));
+    }
+    co_return false;
+}
 
 // A client that is primary of a switch that runs the program.
 class Session {

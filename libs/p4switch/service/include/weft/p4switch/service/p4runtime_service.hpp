@@ -13,6 +13,10 @@
 #include <memory>
 #include <string>
 
+namespace weft::grpc {
+class Service;
+}
+
 namespace weft::p4switch {
 
 class ServiceCore;  // private: src/service_core.hpp
@@ -64,11 +68,15 @@ public:
 
     [[nodiscard]] ServiceStatistics statistics() const noexcept;
 
-    // For the bindings to a transport.
+    // p4.v1.P4Runtime, for Server::add_service(). This object must outlive that server.
+    [[nodiscard]] grpc::Service& grpc_service() noexcept { return *binding_; }
+
+    // For tests and other transports.
     [[nodiscard]] const std::shared_ptr<ServiceCore>& core() const noexcept { return core_; }
 
 private:
     std::shared_ptr<ServiceCore> core_;
+    std::unique_ptr<grpc::Service> binding_;
 };
 
 }  // namespace weft::p4switch
