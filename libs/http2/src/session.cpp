@@ -152,8 +152,9 @@ Task<void> Session::read_loop() {
 Task<void> Session::discard_rest() {
     stream_->shutdown_write();
     const auto buffer = std::make_unique_for_overwrite<std::byte[]>(read_buffer_size);
+    const std::span<std::byte> room(buffer.get(), read_buffer_size);
     for (;;) {
-        const std::size_t n = co_await stream_->read_some({buffer.get(), read_buffer_size});
+        const std::size_t n = co_await stream_->read_some(room);
         if (n == 0) co_return;
     }
 }
