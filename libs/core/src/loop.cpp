@@ -51,7 +51,7 @@ public:
 };
 
 Loop::Loop(TimeSource time)
-    : time_source_(time), backend_(std::make_unique<Backend>()), root_(std::make_unique<RootOwner>()) {
+    : time_source_(time), backend_(make_pimpl<Backend>()), root_(make_pimpl<RootOwner>()) {
     backend_->epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
     if (!backend_->epoll) throw_errno("create the loop's epoll descriptor");
     backend_->doorbell.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));

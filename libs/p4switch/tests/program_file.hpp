@@ -1,11 +1,12 @@
 // The programs of the repository's p4/ folder, for tests.
 #pragma once
 
+#include <weft/p4switch/program.hpp>
+
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
 #include <string>
-#include <weft/p4switch/program.hpp>
 
 namespace weft::p4switch::test {
 

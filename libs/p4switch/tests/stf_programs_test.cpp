@@ -1,11 +1,12 @@
 // Every packet test beside a program in p4/ passes on this switch.
+#include "program_file.hpp"
+
+#include <weft/p4switch/stf.hpp>
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <weft/p4switch/stf.hpp>
-
-#include "program_file.hpp"
 
 namespace weft::p4switch {
 namespace {

@@ -5,13 +5,13 @@
 #pragma once
 
 #include <weft/core/intrusive_list.hpp>
+#include <weft/core/pimpl.hpp>
 #include <weft/core/task_control.hpp>
 #include <weft/core/timer.hpp>
 #include <weft/core/unique_function.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 
 namespace weft {
@@ -127,8 +127,8 @@ private:
     IntrusiveList<TurnEnd, TurnEndTag> turn_ends_;
     std::size_t task_count_ = 0;
     TimeSource time_source_;
-    std::unique_ptr<Backend> backend_;
-    std::unique_ptr<RootOwner> root_;
+    Pimpl<Backend> backend_;
+    Pimpl<RootOwner> root_;
     LostErrorHandler lost_error_handler_ = nullptr;
     void* lost_error_user_ = nullptr;
 };

@@ -1,0 +1,65 @@
+// Options of one call.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <utility>
+#include <weft/core/timer.hpp>
+#include <weft/grpc/metadata.hpp>
+
+namespace weft::grpc {
+
+//     co_await stub.Say(request, CallOptions().timeout(2s).metadata(std::move(md)).wait_for_ready());
+class CallOptions {
+public:
+    CallOptions() {}  // user-provided: never an aggregate (g++ 12, rule R1)
+
+    // The call ends with DEADLINE_EXCEEDED when it takes longer, counted from its start.
+    CallOptions&& timeout(Duration limit) && {
+        timeout_ = limit;
+        return std::move(*this);
+    }
+    // The same as a point in time; the earlier of the two counts.
+    CallOptions&& deadline(TimePoint when) && {
+        deadline_ = when;
+        return std::move(*this);
+    }
+    CallOptions&& metadata(Metadata value) && {
+        metadata_ = std::move(value);
+        return std::move(*this);
+    }
+    // Waits for the server instead of failing with UNAVAILABLE while it cannot be reached.
+    CallOptions&& wait_for_ready(bool wait = true) && {
+        wait_for_ready_ = wait;
+        return std::move(*this);
+    }
+    // Overrides the channel's :authority.
+    CallOptions&& authority(std::string value) && {
+        authority_ = std::move(value);
+        return std::move(*this);
+    }
+    // Largest response message, in bytes; the channel's when not set.
+    CallOptions&& max_receive_message_length(std::size_t bytes) && {
+        max_receive_ = bytes;
+        return std::move(*this);
+    }
+
+    [[nodiscard]] const std::optional<Duration>& timeout() const noexcept { return timeout_; }
+    [[nodiscard]] const std::optional<TimePoint>& deadline() const noexcept { return deadline_; }
+    [[nodiscard]] const Metadata& metadata() const noexcept { return metadata_; }
+    [[nodiscard]] bool wait_for_ready() const noexcept { return wait_for_ready_; }
+    [[nodiscard]] const std::string& authority() const noexcept { return authority_; }
+    [[nodiscard]] const std::optional<std::size_t>& max_receive_message_length() const noexcept {
+        return max_receive_;
+    }
+
+private:
+    std::optional<Duration> timeout_;
+    std::optional<TimePoint> deadline_;
+    std::optional<std::size_t> max_receive_;
+    Metadata metadata_;
+    std::string authority_;
+    bool wait_for_ready_ = false;
+};
+
+}  // namespace weft::grpc

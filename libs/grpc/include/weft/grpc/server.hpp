@@ -1,0 +1,101 @@
+// Server: takes in connections and runs the handlers of its services.
+//
+//     weft::grpc::Server server;
+//     server.add_service(echo);
+//     int port = server.add_insecure_port("127.0.0.1:0");
+//     co_await server.start();
+//     co_await server.wait_for_termination();
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <weft/core/stream.hpp>
+#include <weft/core/task.hpp>
+#include <weft/grpc/service.hpp>
+
+namespace weft::grpc {
+
+namespace detail {
+class ServerState;
+}
+
+class ServerOptions {
+public:
+    ServerOptions() {}
+
+    // Largest request message, in bytes (4 MiB), and largest response message (no limit).
+    ServerOptions&& max_receive_message_length(std::size_t bytes) && {
+        max_receive = bytes;
+        return std::move(*this);
+    }
+    ServerOptions&& max_send_message_length(std::size_t bytes) && {
+        max_send = bytes;
+        return std::move(*this);
+    }
+    // Calls at once over all connections; more are answered RESOURCE_EXHAUSTED. 0: no limit.
+    ServerOptions&& maximum_concurrent_rpcs(std::size_t calls) && {
+        max_calls = calls;
+        return std::move(*this);
+    }
+    // Streams that one connection may have open; clients queue what is beyond.
+    ServerOptions&& max_concurrent_streams(std::uint32_t streams) && {
+        max_streams = streams;
+        return std::move(*this);
+    }
+    // Told about exceptions of handlers that are neither RpcError nor Cancelled: the peer does not see them.
+    ServerOptions&& on_handler_error(
+        std::function<void(std::string_view method, std::exception_ptr)> log) && {
+        handler_error = std::move(log);
+        return std::move(*this);
+    }
+
+    std::size_t max_receive = std::size_t{4} << 20;
+    std::size_t max_send = SIZE_MAX;
+    std::size_t max_calls = 0;
+    std::uint32_t max_streams = 4096;
+    std::function<void(std::string_view, std::exception_ptr)> handler_error;
+};
+
+// Move-only; belongs to the loop on which it is started, and must be gone before that loop is. The destructor
+// is abortive: handlers are destroyed where they wait. It must not run inside one of them.
+class Server {
+public:
+    explicit Server(ServerOptions options = ServerOptions());
+    Server(Server&&) noexcept;
+    Server& operator=(Server&&) noexcept;
+    ~Server();
+
+    // Before start(). `service` must outlive the server. Throws UsageError when a method is there already.
+    void add_service(Service& service);
+    // Asked, in the order of adding, for methods that no service has.
+    void add_generic_handler(GenericHandler& handler);
+
+    // Binds: "127.0.0.1:0", "[::]:50051", "localhost:50051", "unix:/run/x", "unix-abstract:x". Gives the
+    // port, which the kernel chooses for 0; 0 for unix sockets. Throws SystemError when it cannot be bound,
+    // UsageError for what is no address.
+    int add_insecure_port(std::string_view address);
+
+    // Begins to serve.
+    [[nodiscard]] Task<void> start();
+    // Serves a connection that exists already: socket activation, a socket pair, a tunnel.
+    void add_connection(std::unique_ptr<Stream> stream);
+
+    // Takes no new calls, gives running ones `grace` to end, then ends them with UNAVAILABLE and cancels
+    // their handlers, and waits for those. Harmless when repeated; a second call may shorten the grace.
+    [[nodiscard]] Task<void> stop(Duration grace = Duration::zero());
+    // Until stop() is done. Rethrows what made the server stop by itself: a listening socket that failed.
+    [[nodiscard]] Task<void> wait_for_termination();
+
+    [[nodiscard]] std::size_t active_calls() const noexcept;
+
+private:
+    std::unique_ptr<detail::ServerState> state_;
+};
+
+}  // namespace weft::grpc

@@ -1,0 +1,186 @@
+#include <algorithm>
+#include <charconv>
+#include <weft/core/error.hpp>
+#include <weft/core/sleep.hpp>
+#include <weft/core/timeout.hpp>
+#include <weft/grpc/server.hpp>
+
+#include "server_state.hpp"
+#include "target.hpp"
+
+namespace weft::grpc {
+
+namespace detail {
+
+namespace {
+
+class GenericMethod final : public MethodHandler {
+public:
+    explicit GenericMethod(GenericHandler& handler) : MethodHandler(RequestKind::stream), handler_(handler) {}
+    Task<void> handle(ServerCall& call) override {
+        ServerReaderWriter<std::string, std::string> stream(call);
+        co_await handler_.handle(context_of(call), stream);
+    }
+
+private:
+    GenericHandler& handler_;
+};
+
+}  // namespace
+
+ServerState::ServerState(ServerOptions options) : options_(std::move(options)) {}
+ServerState::~ServerState() = default;
+
+void ServerState::add_service(Service& service) {
+    if (started_) throw UsageError("add_service() after start()");
+    for (const auto& method : service.methods())
+        if (!methods_.emplace(method.path, method.handler.get()).second)
+            throw UsageError("method " + method.path + " is served already");
+}
+
+void ServerState::add_generic_handler(GenericHandler& handler) {
+    generic_.emplace_back(&handler, std::make_unique<GenericMethod>(handler));
+}
+
+MethodHandler* ServerState::find(std::string_view method) const {
+    if (const auto found = methods_.find(method); found != methods_.end()) return found->second;
+    for (const auto& [handler, adapter] : generic_)
+        if (handler->handles(method)) return adapter.get();
+    return nullptr;
+}
+
+int ServerState::add_port(std::string_view address) {
+    const Target target = parse_target(address);
+    if (target.addresses.empty())
+        throw UsageError("listen on '" + std::string(address) +
+                         "': write an IP address or localhost, and a port");
+    listeners_.push_back(std::make_unique<Listener>(target.addresses.front()));
+    const int port = listeners_.back()->port();
+    if (started_) spawn_owned(accept_from(*listeners_.back()), "grpc accept");
+    return port;
+}
+
+void ServerState::spawn_owned(Task<void> task, std::string name) {
+    weft::detail::start_task(Loop::current(), tasks_, std::move(task), std::move(name))->mark_retrieved();
+}
+
+void ServerState::start() {
+    if (stopping_) throw UsageError("start() of a server that was stopped");
+    if (started_) throw UsageError("start() of a server that runs");
+    started_ = true;
+    for (const auto& listener : listeners_) spawn_owned(accept_from(*listener), "grpc accept");
+}
+
+Task<void> ServerState::accept_from(Listener& listener) {
+    for (;;) {
+        auto stream = co_await listener.accept();
+        if (stopping_) co_return;
+        spawn_owned(serve(std::move(stream)), "grpc connection");
+    }
+}
+
+void ServerState::add_connection(std::unique_ptr<Stream> stream) {
+    if (stopping_) throw ClosedError("add_connection() to a server that was stopped");
+    spawn_owned(serve(std::move(stream)), "grpc connection");
+}
+
+Task<void> ServerState::serve(std::unique_ptr<Stream> stream) {
+    ServerConnection connection(*this, std::move(stream));
+    if (stopping_) connection.session().shut_down();
+    co_await connection.run();
+}
+
+void ServerState::call_ended() noexcept {
+    --active_calls_;
+    if (active_calls_ == 0) {
+        changed_.set();
+        changed_.clear();
+    }
+}
+
+void ServerState::Tasks::child_done(weft::detail::TaskControl& child) noexcept {
+    // A connection's task fails only without memory; an accepting one when its socket is unusable.
+    if (const auto error = child.error();
+        error && !state->stopping_ && !child.ended_cancelled() && child.name() == "grpc accept") {
+        state->failure_ = error;
+        state->terminated_.set();
+    }
+    state->changed_.set();
+    state->changed_.clear();
+}
+
+namespace {
+
+Task<void> wait_for(Event& event) { co_await event.wait(); }
+
+// How long clients may take to read their last statuses and close.
+constexpr Duration close_time = std::chrono::seconds(1);
+
+}  // namespace
+
+// Until no call is active, or the grace is over; a second stop() may shorten it, and pulses changed_.
+Task<void> ServerState::wait_for_calls() {
+    while (active_calls_ != 0) {
+        const Duration left = grace_end_ - Clock::now();
+        if (left <= Duration::zero()) co_return;
+        try {
+            co_await timeout(left, wait_for(changed_));
+        } catch (const TimeoutError&) {
+        }
+    }
+}
+
+Task<void> ServerState::wait_for_tasks() {
+    while (tasks_.has_children()) co_await changed_.wait();
+}
+
+Task<void> ServerState::stop(Duration grace) {
+    const TimePoint now = Clock::now();
+    const TimePoint end = grace > TimePoint::max() - now ? TimePoint::max() : now + grace;
+    grace_end_ = stopping_ ? std::min(grace_end_, end) : end;
+    if (!stopping_) {
+        stopping_ = true;
+        for (const auto& listener : listeners_) listener->close();
+        connections_.for_each([](ServerConnection& connection) { connection.session().shut_down(); });
+    }
+    changed_.set();
+    changed_.clear();
+    co_await wait_for_calls();
+    const Status status(StatusCode::unavailable, "the server is shutting down: Cancelling all calls");
+    connections_.for_each([&status](ServerConnection& connection) { connection.end_calls(status); });
+    // Handlers may await while they clean up.
+    while (active_calls_ != 0) co_await changed_.wait();
+    try {
+        co_await timeout(close_time, wait_for_tasks());
+    } catch (const TimeoutError&) {
+        connections_.for_each([](ServerConnection& connection) { connection.session().abort(); });
+    }
+    co_await wait_for_tasks();
+    terminated_.set();
+}
+
+Task<void> ServerState::wait_for_termination() {
+    co_await terminated_.wait();
+    if (failure_) std::rethrow_exception(failure_);
+}
+
+}  // namespace detail
+
+Server::Server(ServerOptions options) : state_(std::make_unique<detail::ServerState>(std::move(options))) {}
+Server::Server(Server&&) noexcept = default;
+Server& Server::operator=(Server&&) noexcept = default;
+Server::~Server() = default;
+
+void Server::add_service(Service& service) { state_->add_service(service); }
+void Server::add_generic_handler(GenericHandler& handler) { state_->add_generic_handler(handler); }
+int Server::add_insecure_port(std::string_view address) { return state_->add_port(address); }
+Task<void> Server::start() {
+    state_->start();
+    co_return;
+}
+void Server::add_connection(std::unique_ptr<Stream> stream) { state_->add_connection(std::move(stream)); }
+Task<void> Server::stop(Duration grace) { return state_->stop(grace); }
+Task<void> Server::wait_for_termination() { return state_->wait_for_termination(); }
+std::size_t Server::active_calls() const noexcept { return state_->active_calls(); }
+
+}  // namespace weft::grpc

@@ -1,0 +1,349 @@
+#include "server_call.hpp"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <vector>
+#include <weft/core/error.hpp>
+
+#include "server_state.hpp"
+#include "wire.hpp"
+
+namespace weft::grpc::detail {
+
+ServerCall::ServerCall(ServerConnection& connection)
+    : connection_(connection), reader_(connection.server().options().max_receive) {}
+
+ServerCall::~ServerCall() {
+    disarm();
+    uncount();
+}
+
+const std::string& ServerCall::peer() const noexcept { return connection_.session().peer(); }
+
+void ServerCall::on_headers(http2::HeaderBlock fields, bool end, bool oversized) noexcept {
+    // Trailers of a request mean nothing to gRPC.
+    if (headers_seen_ || over()) return;
+    headers_seen_ = true;
+    try {
+        const auto refusal = read_headers(fields);
+        if (over()) return;  // refused in HTTP
+        if (refusal) return finish(*refusal);
+        if (oversized)
+            return finish(Status(StatusCode::resource_exhausted, "received metadata is over the limit"));
+        ServerState& server = connection_.server();
+        handler_ = server.find(method_);
+        if (!handler_) return finish(Status(StatusCode::unimplemented, "unknown method " + method_));
+        if (server.stopping()) return finish(Status(StatusCode::unavailable, "the server is shutting down"));
+        const std::size_t limit = server.options().max_calls;
+        if (limit != 0 && server.active_calls() >= limit)
+            return finish(Status(StatusCode::resource_exhausted, "Concurrent RPC limit exceeded!"));
+        counted_ = true;
+        server.call_began();
+        if (deadline_) Loop::current().arm(*this, *deadline_);
+        if (handler_->request() == RequestKind::stream) start_handler();
+    } catch (...) {
+        finish(Status(StatusCode::resource_exhausted, "out of memory"));
+    }
+    (void)end;
+}
+
+// What is wrong with the request, if anything.
+std::optional<Status> ServerCall::read_headers(http2::HeaderBlock fields) {
+    std::string_view http_method;
+    std::string_view content_type;
+    std::string_view encoding;
+    std::optional<Status> refusal;
+    for (const auto& field : fields) {
+        if (field.name == ":path") {
+            method_ = field.value;
+        } else if (field.name == ":method") {
+            http_method = field.value;
+        } else if (field.name == ":authority") {
+            authority_ = field.value;
+        } else if (field.name == "content-type") {
+            content_type = field.value;
+        } else if (field.name == "grpc-encoding") {
+            encoding = field.value;
+        } else if (field.name == "grpc-timeout") {
+            const auto timeout = wire::parse_timeout(field.value);
+            if (!timeout) {
+                refusal.emplace(StatusCode::internal, "malformed grpc-timeout");
+                continue;
+            }
+            const TimePoint now = Loop::current().now();
+            deadline_ = *timeout > TimePoint::max() - now ? TimePoint::max() : now + *timeout;
+        } else if (!wire::is_reserved_header(field.name)) {
+            if (!wire::add_field(metadata_, field))
+                refusal.emplace(StatusCode::internal,
+                                "metadata '" + std::string(field.name) + "' is not base64");
+        }
+    }
+    if (http_method != "POST") {
+        refuse_http("405");
+    } else if (!wire::is_grpc_content_type(content_type)) {
+        refuse_http("415");
+    } else if (!refusal && !encoding.empty() && encoding != "identity") {
+        refusal.emplace(StatusCode::unimplemented,
+                        "requests encoded as '" + std::string(encoding) + "' are not supported");
+    }
+    return refusal;
+}
+
+void ServerCall::refuse_http(std::string_view http_status) {
+    const http2::HeaderField fields[] = {{":status", http_status}};
+    finished_ = true;
+    headers_sent_ = true;
+    send_response(fields, false);
+}
+
+void ServerCall::start_handler() {
+    weft::detail::start_task(Loop::current(), task_, handler_->handle(*this), {})->mark_retrieved();
+}
+
+void ServerCall::on_data(std::span<const std::byte> bytes) noexcept {
+    if (over()) return release_window(bytes.size());
+    try {
+        reader_.append(bytes);
+    } catch (...) {
+        return end(Status(StatusCode::resource_exhausted, "out of memory"));
+    }
+    switch (reader_.front()) {
+        case MessageReader::Front::too_large:
+            return end(Status(StatusCode::resource_exhausted, "received " + reader_.too_large_text()));
+        case MessageReader::Front::compressed:
+            return end(Status(StatusCode::internal, "compressed message without grpc-encoding"));
+        case MessageReader::Front::bad_flag:
+            return end(Status(StatusCode::internal, "bytes that are no gRPC message"));
+        case MessageReader::Front::message:
+            if (handler_ && handler_->request() == RequestKind::single && reader_.has_more_than_front())
+                return end(Status(StatusCode::unimplemented, "more than one request for a unary method"));
+            wake(ServerEvent::readable);
+            break;
+        case MessageReader::Front::nothing:
+            break;
+    }
+    settle_window();
+}
+
+void ServerCall::on_remote_end() noexcept {
+    remote_ended_ = true;
+    if (over()) return;
+    if (handler_->request() == RequestKind::stream) return wake(ServerEvent::readable);
+    if (reader_.front() != MessageReader::Front::message)
+        return finish(reader_.empty() ? Status(StatusCode::unimplemented, "no request for a unary method")
+                                      : Status(StatusCode::internal, "the request ended within its message"));
+    try {
+        start_handler();
+    } catch (...) {
+        finish(Status(StatusCode::resource_exhausted, "out of memory"));
+    }
+}
+
+// As the client's: bytes are charged to the window until a reader wants them.
+void ServerCall::settle_window() noexcept {
+    const bool wanted = (handler_ && handler_->request() == RequestKind::single) ||
+                        waiters_[static_cast<int>(ServerEvent::readable)] != nullptr || over();
+    const std::size_t keep = wanted ? 0 : std::min(held_window(), reader_.size());
+    if (held_window() > keep) release_window(held_window() - keep);
+}
+
+void ServerCall::fire() noexcept { end(Status(StatusCode::deadline_exceeded, "Deadline Exceeded")); }
+
+void ServerCall::end(Status status) noexcept {
+    if (over()) return;
+    // What waits for the client's window must not hold the status up.
+    if (!output().empty()) output().clear();
+    finish(std::move(status));
+    task_.cancel_children();
+}
+
+void ServerCall::finish(Status status) noexcept {
+    if (over()) return;
+    finished_ = true;
+    status_ = std::move(status);
+    disarm();
+    reader_.clear();
+    settle_window();
+    try {
+        if (headers_sent_) {
+            end_output(true);
+        } else {
+            send_trailers_only();
+        }
+    } catch (...) {
+        reset(http2::ErrorCode::internal_error);
+    }
+    if (!task_.has_children()) uncount();
+}
+
+template <class Send>
+void ServerCall::with_trailer_fields(Send&& send) {
+    std::vector<http2::HeaderField> fields;
+    std::vector<std::string> values;
+    fields.reserve(trailing_.size() + 5);
+    values.reserve(trailing_.size() + 2);
+    if (!headers_sent_) {
+        fields.push_back({":status", "200"});
+        fields.push_back({"content-type", "application/grpc"});
+    }
+    static constexpr std::string_view numbers[] = {"0", "1",  "2",  "3",  "4",  "5",  "6",  "7", "8",
+                                                   "9", "10", "11", "12", "13", "14", "15", "16"};
+    fields.push_back({"grpc-status", numbers[static_cast<std::size_t>(status_.code())]});
+    if (!status_.details().empty())
+        fields.push_back({"grpc-message", values.emplace_back(wire::percent_encode(status_.details()))});
+    if (!status_.details_bin().empty())
+        fields.push_back(
+            {"grpc-status-details-bin", values.emplace_back(wire::base64_encode(status_.details_bin()))});
+    for (const auto& [key, value] : trailing_) {
+        if (wire::is_binary_key(key)) {
+            fields.push_back({key, values.emplace_back(wire::base64_encode(value))});
+        } else {
+            fields.push_back({key, value});
+        }
+    }
+    send(http2::HeaderBlock(fields));
+}
+
+void ServerCall::send_trailers_only() {
+    with_trailer_fields([this](http2::HeaderBlock fields) { send_response(fields, false); });
+    headers_sent_ = true;
+}
+
+void ServerCall::on_trailers_due() noexcept {
+    try {
+        if (trailing_.empty() && status_.ok()) {
+            static constexpr http2::HeaderField ok[] = {{"grpc-status", "0"}};
+            send_trailers(ok);
+            return;
+        }
+        with_trailer_fields([this](http2::HeaderBlock fields) { send_trailers(fields); });
+    } catch (...) {
+        // Without memory for trailers the connection's end will be the call's.
+    }
+}
+
+void ServerCall::send_headers(const Metadata& metadata) {
+    if (headers_sent_) throw UsageError(method_ + ": the initial metadata has been sent already");
+    headers_sent_ = true;
+    static constexpr http2::HeaderField basic[] = {{":status", "200"}, {"content-type", "application/grpc"}};
+    if (metadata.empty()) return send_response(basic, true);
+    std::vector<http2::HeaderField> fields(std::begin(basic), std::end(basic));
+    std::vector<std::string> values;
+    values.reserve(metadata.size());
+    for (const auto& [key, value] : metadata) {
+        if (wire::is_binary_key(key)) {
+            fields.push_back({key, values.emplace_back(wire::base64_encode(value))});
+        } else {
+            fields.push_back({key, value});
+        }
+    }
+    send_response(fields, true);
+}
+
+std::byte* ServerCall::prepare_message(std::size_t size) {
+    if (over()) throw Cancelled();
+    const std::size_t limit = std::min<std::size_t>(connection_.server().options().max_send, UINT32_MAX);
+    if (size > limit)
+        throw RpcError(StatusCode::resource_exhausted, "the response of " + std::to_string(size) +
+                                                           " bytes is over the limit of " +
+                                                           std::to_string(limit));
+    std::byte* out = output().prepare(MessageReader::prefix_size + size);
+    out[0] = std::byte{0};
+    for (int i = 0; i < 4; ++i) out[1 + i] = static_cast<std::byte>(size >> (24 - 8 * i));
+    return out + MessageReader::prefix_size;
+}
+
+void ServerCall::commit_message(std::size_t size) {
+    output().commit(MessageReader::prefix_size + size);
+    if (headers_sent_) {
+        output_changed();
+    } else {
+        send_headers(Metadata());
+    }
+}
+
+std::optional<std::span<const std::byte>> ServerCall::front_message() {
+    if (over()) throw Cancelled();
+    if (reader_.front() == MessageReader::Front::message) return reader_.message();
+    if (!reader_.empty())
+        throw RpcError(StatusCode::internal, "the stream of requests ended within a message");
+    return std::nullopt;
+}
+
+void ServerCall::pop_message() noexcept {
+    reader_.pop();
+    settle_window();
+    switch (reader_.front()) {
+        case MessageReader::Front::too_large:
+            return end(Status(StatusCode::resource_exhausted, "received " + reader_.too_large_text()));
+        case MessageReader::Front::compressed:
+            return end(Status(StatusCode::internal, "compressed message without grpc-encoding"));
+        case MessageReader::Front::bad_flag:
+            return end(Status(StatusCode::internal, "bytes that are no gRPC message"));
+        default:
+            break;
+    }
+}
+
+bool ServerCall::happened(ServerEvent event) const noexcept {
+    if (over()) return true;
+    if (event == ServerEvent::writable) return output_writable();
+    return remote_ended_ || reader_.front() == MessageReader::Front::message;
+}
+
+void ServerCall::on_closed(const http2::CloseReason&) noexcept { connection_gone(); }
+
+void ServerCall::connection_gone() noexcept {
+    closed_ = true;
+    disarm();
+    task_.cancel_children();
+    settle();
+}
+
+void ServerCall::handler_done(weft::detail::TaskControl& task) noexcept {
+    if (!over()) {
+        const std::exception_ptr error = task.error();
+        if (!error) {
+            finish(Status());
+        } else {
+            try {
+                std::rethrow_exception(error);
+            } catch (const RpcError& rpc) {
+                finish(rpc.code() == StatusCode::ok
+                           ? Status(StatusCode::unknown, "the handler failed with status OK")
+                           : rpc.status());
+            } catch (const Cancelled&) {
+                finish(Status(StatusCode::cancelled, "the handler was cancelled"));
+            } catch (...) {
+                if (const auto& log = connection_.server().options().handler_error) {
+                    try {
+                        log(method_, error);
+                    } catch (...) {  // a log that fails must not take the server with it
+                    }
+                }
+                finish(Status(StatusCode::unknown, "Unexpected error in the handler"));
+            }
+        }
+    }
+    settle();
+}
+
+void ServerCall::uncount() noexcept {
+    if (!counted_) return;
+    counted_ = false;
+    connection_.server().call_ended();
+}
+
+// A call is active while its handler runs; the object stays until its stream is closed too.
+void ServerCall::settle() noexcept {
+    if (task_.has_children() || !over()) return;
+    uncount();
+    if (closed_) connection_.call_over(*this);
+}
+
+void ServerCall::wake(ServerEvent event) noexcept {
+    if (ServerWait* waiting = std::exchange(waiter(event), nullptr)) waiting->wake();
+}
+
+}  // namespace weft::grpc::detail

@@ -1,0 +1,103 @@
+// The state behind a Server: methods, ports, connections; and one connection with its calls.
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+#include <weft/core/event.hpp>
+#include <weft/core/listener.hpp>
+#include <weft/core/task_control.hpp>
+#include <weft/grpc/server.hpp>
+#include <weft/http2/session.hpp>
+
+#include "server_call.hpp"
+
+namespace weft::grpc::detail {
+
+class ServerState;
+
+// One client's connection. Owned by its task.
+class ServerConnection final : public http2::SessionHandler, public ListHook<> {
+public:
+    ServerConnection(ServerState& server, std::unique_ptr<Stream> stream);
+    ~ServerConnection();
+
+    http2::Exchange* on_request() override;
+    // The call is over and its handler too: it is destroyed.
+    void call_over(ServerCall& call) noexcept;
+
+    [[nodiscard]] ServerState& server() noexcept { return server_; }
+    [[nodiscard]] http2::Session& session() noexcept { return session_; }
+    void end_calls(const Status& status) noexcept;
+    Task<void> run();
+
+private:
+    ServerState& server_;
+    http2::Session session_;
+    IntrusiveList<ServerCall, ServerCallTag> calls_;
+    std::size_t call_count_ = 0;
+    Event calls_ended_;
+};
+
+class ServerState {
+public:
+    explicit ServerState(ServerOptions options);
+    ~ServerState();
+
+    void add_service(Service& service);
+    void add_generic_handler(GenericHandler& handler);
+    int add_port(std::string_view address);
+    void start();
+    void add_connection(std::unique_ptr<Stream> stream);
+    Task<void> stop(Duration grace);
+    Task<void> wait_for_termination();
+
+    // Null when nobody takes the method.
+    [[nodiscard]] MethodHandler* find(std::string_view method) const;
+    [[nodiscard]] const ServerOptions& options() const noexcept { return options_; }
+    [[nodiscard]] std::size_t active_calls() const noexcept { return active_calls_; }
+    [[nodiscard]] bool stopping() const noexcept { return stopping_; }
+    void call_began() noexcept { ++active_calls_; }
+    void call_ended() noexcept;
+    void connection_added(ServerConnection& connection) noexcept { connections_.push_back(connection); }
+
+private:
+    struct Hash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view text) const noexcept {
+            return std::hash<std::string_view>()(text);
+        }
+    };
+
+    Task<void> accept_from(Listener& listener);
+    Task<void> serve(std::unique_ptr<Stream> stream);
+    Task<void> wait_for_calls();
+    Task<void> wait_for_tasks();
+    void spawn_owned(Task<void> task, std::string name);
+
+    ServerOptions options_;
+    std::unordered_map<std::string, MethodHandler*, Hash, std::equal_to<>> methods_;
+    std::vector<std::pair<GenericHandler*, std::unique_ptr<MethodHandler>>> generic_;
+    std::vector<std::unique_ptr<Listener>> listeners_;
+    IntrusiveList<ServerConnection> connections_;
+    std::size_t active_calls_ = 0;
+    Event changed_;  // pulsed when a call or a task has ended
+    Event terminated_;
+    std::exception_ptr failure_;
+    bool started_ = false;
+    bool stopping_ = false;
+    TimePoint grace_end_;
+
+    // Last, so that its frames go before what they wait on.
+    struct Tasks final : weft::detail::TaskOwner {
+        explicit Tasks(ServerState& owner) noexcept : state(&owner) {}
+        void child_done(weft::detail::TaskControl& child) noexcept override;
+        ServerState* state;
+    };
+    Tasks tasks_{*this};
+};
+
+}  // namespace weft::grpc::detail

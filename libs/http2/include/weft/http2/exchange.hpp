@@ -1,0 +1,103 @@
+// Exchange: one HTTP/2 stream, that is one request with its response.
+//
+// Whoever speaks a protocol on HTTP/2 derives from it, so that a call and its stream are one object. The
+// session calls the on_… members from its read and write passes, on the loop's thread: they record what
+// happened and wake tasks; they must not run foreign code and must not destroy a session.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <weft/core/intrusive_list.hpp>
+#include <weft/http2/byte_buffer.hpp>
+#include <weft/http2/error.hpp>
+#include <weft/http2/header.hpp>
+
+namespace weft::http2 {
+
+class Session;
+struct SessionGlue;
+
+// Why a stream ended.
+struct CloseReason {
+    ErrorCode code = ErrorCode::no_error;
+    // The connection ended under the stream; `text` says how.
+    bool connection_lost = false;
+    // The peer has not processed the request and never will (RFC 9113 8.7): it may be sent again.
+    bool unprocessed = false;
+    std::string_view text;
+};
+
+struct ExchangeListTag;
+
+class Exchange : public ListHook<ExchangeListTag> {
+public:
+    Exchange(const Exchange&) = delete;
+    Exchange& operator=(const Exchange&) = delete;
+
+    // Attached to a session that still carries the stream.
+    [[nodiscard]] bool attached() const noexcept { return session_ != nullptr; }
+    [[nodiscard]] std::int32_t stream_id() const noexcept { return id_; }
+
+protected:
+    Exchange() = default;
+    // Resets the stream (CANCEL) when it is still open.
+    virtual ~Exchange();
+
+    // A complete block of header fields; informational (1xx) ones are left out. `end`: the peer sends nothing
+    // after it. `oversized`: fields beyond the session's limit were dropped.
+    virtual void on_headers(HeaderBlock fields, bool end, bool oversized) noexcept = 0;
+    // Body bytes. They count against the stream's window until release_window().
+    virtual void on_data(std::span<const std::byte> bytes) noexcept = 0;
+    // The peer has ended its direction. Comes after on_headers(…, end) and after the last on_data().
+    virtual void on_remote_end() noexcept = 0;
+    // The output buffer has fallen to low_water or below after being above it.
+    virtual void on_writable() noexcept {}
+    // The output ended with `trailers` asked for and everything before has been sent: call send_trailers().
+    virtual void on_trailers_due() noexcept {}
+    // The stream is gone; the last call. The exchange is detached already.
+    virtual void on_closed(const CloseReason& reason) noexcept = 0;
+
+    // Output. Append to output(), then tell with output_changed(); frames leave at the end of the loop turn.
+    [[nodiscard]] ByteBuffer& output() noexcept { return output_; }
+    void output_changed() noexcept;
+    // No more output after what is in the buffer; with trailers, on_trailers_due() is called in time.
+    void end_output(bool trailers = false) noexcept;
+    void send_trailers(HeaderBlock fields);
+    [[nodiscard]] bool output_ended() const noexcept { return output_ended_; }
+    [[nodiscard]] bool output_writable() const noexcept { return output_.size() <= low_water; }
+
+    // Server: answers. Without a body the headers end the stream.
+    void send_response(HeaderBlock fields, bool body);
+
+    // Gives `n` received bytes back to the peer's window; at most what on_data() brought.
+    void release_window(std::size_t n) noexcept;
+    // What on_data() brought and release_window() has not given back.
+    [[nodiscard]] std::size_t held_window() const noexcept { return held_; }
+
+    // Ends the stream with RST_STREAM and detaches without on_closed().
+    void reset(ErrorCode code) noexcept;
+
+    [[nodiscard]] Session* session() const noexcept { return session_; }
+
+    // Writers wait above this; large enough to fill a frame or two, small enough to push back soon.
+    static constexpr std::size_t low_water = std::size_t{64} * 1024;
+
+private:
+    friend class Session;
+    friend struct SessionGlue;
+
+    ByteBuffer output_;
+    Session* session_ = nullptr;
+    std::int32_t id_ = 0;
+    std::size_t held_ = 0;
+    bool output_ended_ : 1 = false;
+    bool output_trailers_ : 1 = false;
+    bool output_deferred_ : 1 = false;  // nghttp2 waits for output_changed()
+    bool remote_ended_ : 1 = false;
+    bool local_ended_ : 1 = false;  // END_STREAM has been sent
+};
+
+}  // namespace weft::http2

@@ -1,0 +1,173 @@
+// Session: one HTTP/2 connection over any weft::Stream, client or server.
+//
+// Reads into one large buffer and handles everything in it; everything that is to be sent leaves in one write
+// at the end of the loop turn. Flow control is manual: the connection's window is given back when bytes
+// arrive (as long as little lies unread), a stream's window when its reader takes them.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+#include <weft/core/event.hpp>
+#include <weft/core/loop.hpp>
+#include <weft/core/readiness.hpp>
+#include <weft/core/stream.hpp>
+#include <weft/core/task.hpp>
+#include <weft/http2/exchange.hpp>
+
+struct nghttp2_session;
+
+namespace weft::http2 {
+
+enum class Role { client, server };
+
+struct SessionOptions {
+    // How many streams the peer may have open at once.
+    std::uint32_t max_concurrent_streams = 4096;
+    // Bytes that may lie unread in one stream, and on the connection.
+    std::int32_t stream_window = 1 << 20;
+    std::int32_t connection_window = 16 << 20;
+    // Bytes lying unread in all streams together beyond which the connection's window stops being refilled.
+    std::size_t max_unread = std::size_t{64} << 20;
+    // Largest frame that the peer may send.
+    std::uint32_t max_frame_size = 1 << 20;
+    // Sum of name + value + 32 over the fields of one block; what is beyond is dropped and reported.
+    std::uint32_t max_header_list_size = 16 * 1024;
+    // Streams that the peer may reset: a burst, then this many a second (CVE-2023-44487).
+    std::uint64_t stream_reset_burst = 5000;
+    std::uint64_t stream_reset_rate = 500;
+};
+
+// What a session tells its owner. Called as Exchange's members are: record, wake, return.
+class SessionHandler {
+public:
+    // Server: a new request. Gives the exchange that takes it (the session does not own it), or null to
+    // refuse it with REFUSED_STREAM. The exchange gets on_headers() next.
+    virtual Exchange* on_request() { return nullptr; }
+    // The peer's first SETTINGS arrived: the connection speaks HTTP/2.
+    virtual void on_ready() noexcept {}
+    // The peer sent GOAWAY, or we did: no new request will be taken.
+    virtual void on_draining(ErrorCode code, std::string_view text) noexcept {
+        (void)code;
+        (void)text;
+    }
+
+protected:
+    ~SessionHandler() = default;
+};
+
+class Session final : private TurnEnd {
+public:
+    // Takes the stream; nothing is sent before run(). `handler` must outlive the session. Throws
+    // std::bad_alloc.
+    Session(std::unique_ptr<Stream> stream, Role role, SessionHandler& handler,
+            const SessionOptions& options = {});
+    // Abortive: closes the stream; exchanges get on_closed().
+    ~Session();
+
+    // Carries the session until the connection has ended. The session must stay until the task is done.
+    // Returns when the peer or an error ended it: end_text() says how. Cancelling it closes the connection
+    // at once. Run it once.
+    [[nodiscard]] Task<void> run();
+
+    // Client: sends a request. With `body`, output of the exchange follows. Throws Error when the session
+    // takes no requests any more (see accepts_requests()).
+    void start(Exchange& exchange, HeaderBlock fields, bool body);
+    [[nodiscard]] bool accepts_requests() const noexcept { return !draining_ && !ended_ && !ids_exhausted_; }
+
+    // Graceful end: GOAWAY, then the open streams finish, then the connection closes. A server first
+    // announces it and waits a round trip (RFC 9113 6.8), so that requests under way are still taken.
+    void shut_down() noexcept;
+    // GOAWAY with a code and the end; open streams get on_closed().
+    void terminate(ErrorCode code) noexcept;
+
+    // Closes the connection at once; run() then ends.
+    void abort() noexcept { fail("the connection was aborted"); }
+
+    // Waits until a PING came back. Throws ClosedError when the connection ends before.
+    [[nodiscard]] Task<void> ping();
+
+    [[nodiscard]] bool ready() const noexcept { return ready_; }
+    [[nodiscard]] bool ended() const noexcept { return ended_; }
+    [[nodiscard]] std::size_t open_streams() const noexcept { return open_streams_; }
+    // Why the connection ended, for people; empty while it lives.
+    [[nodiscard]] const std::string& end_text() const noexcept { return end_text_; }
+    // The address of the peer, as Stream::peer().
+    [[nodiscard]] const std::string& peer() const noexcept { return peer_; }
+
+private:
+    friend class Exchange;
+    friend struct SessionGlue;
+
+    void on_turn_end() noexcept override { flush(); }
+    void schedule_flush() noexcept;
+    void flush() noexcept;
+    bool fill_output();
+    void fail(std::string text) noexcept;
+    void finish() noexcept;
+    [[nodiscard]] bool exhausted() const noexcept;
+    Task<void> read_loop();
+    Task<void> write_when_possible();
+    Task<void> discard_rest();
+
+    void attach(Exchange& exchange, std::int32_t id) noexcept;
+    void detach(Exchange& exchange) noexcept;
+    void received(Exchange* exchange, std::int32_t id, std::span<const std::byte> bytes) noexcept;
+    void give_connection_window(std::size_t n) noexcept;
+
+    std::unique_ptr<Stream> stream_;
+    SessionHandler& handler_;
+    SessionOptions options_;
+    nghttp2_session* native_ = nullptr;
+    std::string peer_;
+    Role role_;
+
+    ByteBuffer wire_;  // frames that wait for the write
+    Readiness blocked_;
+    Event unblocked_;
+    bool write_blocked_ = false;
+
+    IntrusiveList<Exchange, ExchangeListTag> exchanges_;
+    std::size_t open_streams_ = 0;
+
+    // The header block that is being received; fields are offsets into the text.
+    struct FieldSpan {
+        std::uint32_t name_size;
+        std::uint32_t value_size;
+    };
+    std::string block_text_;
+    std::vector<FieldSpan> block_spans_;
+    std::vector<HeaderField> block_fields_;
+    std::size_t block_size_ = 0;
+    bool block_oversized_ = false;
+
+    std::size_t unread_ = 0;
+    std::size_t window_debt_ = 0;  // arrived, but not given back to the connection's window
+
+    struct Ping {
+        std::uint64_t number;
+        Event* done;
+    };
+    std::vector<Ping> pings_;
+    std::uint64_t last_ping_ = 0;
+
+    std::string end_text_;
+    std::string goaway_text_;
+    bool ready_ = false;
+    bool draining_ = false;
+    bool ended_ = false;
+    bool failed_ = false;
+    bool ids_exhausted_ = false;
+    bool goaway_after_ping_ = false;
+
+    // Last, so that the writer's frame goes before what it waits on.
+    struct Tasks final : weft::detail::TaskOwner {
+        void child_done(weft::detail::TaskControl&) noexcept override {}
+    };
+    Tasks tasks_;
+};
+
+}  // namespace weft::http2

@@ -1,0 +1,313 @@
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <weft/core/error.hpp>
+#include <weft/core/sleep.hpp>
+#include <weft/core/spawn.hpp>
+#include <weft/core/timeout.hpp>
+#include <weft/http2/session.hpp>
+
+#include "native_fields.hpp"
+#include "session_glue.hpp"
+
+namespace weft::http2 {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t read_buffer_size = std::size_t{64} * 1024;
+// Frames are made while less than this waits for the write: enough for one large system call.
+constexpr std::size_t wire_limit = std::size_t{256} * 1024;
+// Reads in a row before other tasks get their turn.
+constexpr int reads_per_turn = 4;
+
+}  // namespace
+
+Session::Session(std::unique_ptr<Stream> stream, Role role, SessionHandler& handler,
+                 const SessionOptions& options)
+    : stream_(std::move(stream)), handler_(handler), options_(options), peer_(stream_->peer()), role_(role) {
+    native_ = SessionGlue::make(*this, role, options_);
+    const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options_.max_concurrent_streams},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<std::uint32_t>(options_.stream_window)},
+        {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, options_.max_frame_size},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, options_.max_header_list_size},
+    };
+    // A server that sent ENABLE_PUSH other than 0 would break RFC 9113 6.5.2; it leaves it out.
+    const std::size_t skip = role == Role::server ? 1 : 0;
+    nghttp2_submit_settings(native_, NGHTTP2_FLAG_NONE, settings + skip, std::size(settings) - skip);
+    nghttp2_session_set_local_window_size(native_, NGHTTP2_FLAG_NONE, 0, options_.connection_window);
+}
+
+Session::~Session() {
+    finish();
+    nghttp2_session_del(native_);
+}
+
+void Session::schedule_flush() noexcept {
+    if (Loop* loop = Loop::current_or_null(); loop && !ended_ && !write_blocked_) loop->at_turn_end(*this);
+}
+
+bool Session::exhausted() const noexcept {
+    return wire_.empty() && nghttp2_session_want_read(native_) == 0 &&
+           nghttp2_session_want_write(native_) == 0;
+}
+
+void Session::fail(std::string text) noexcept {
+    if (end_text_.empty()) end_text_ = std::move(text);
+    failed_ = true;
+    stream_->close();
+}
+
+// Turns what is due into frames; true when something is to be written.
+bool Session::fill_output() {
+    while (wire_.size() < wire_limit) {
+        const std::uint8_t* frame = nullptr;
+        const ssize_t size = nghttp2_session_mem_send(native_, &frame);
+        if (size < 0)
+            throw Error(std::string("make HTTP/2 frames: ") + nghttp2_strerror(static_cast<int>(size)));
+        if (size == 0) break;
+        wire_.append(frame, static_cast<std::size_t>(size));
+    }
+    return !wire_.empty();
+}
+
+void Session::flush() noexcept {
+    if (ended_ || failed_ || write_blocked_) return;
+    try {
+        while (fill_output()) {
+            const ConstBuffer buffer{wire_.data(), wire_.size()};
+            const IoResult result = stream_->try_write({&buffer, 1});
+            if (result.status == IoResult::Status::would_block) {
+                write_blocked_ = true;
+                unblocked_.clear();
+                blocked_.signal();
+                return;
+            }
+            wire_.consume(result.bytes);
+        }
+        // Nothing left in either direction: the reader is waiting for bytes that nobody wants.
+        if (exhausted()) stream_->read_readiness().signal();
+    } catch (const std::exception& error) {
+        fail(error.what());
+    } catch (...) {
+        fail("writing failed");
+    }
+}
+
+Task<void> Session::write_when_possible() {
+    for (;;) {
+        co_await blocked_.wait();
+        while (write_blocked_) {
+            co_await stream_->write_readiness().wait();
+            write_blocked_ = false;
+            flush();
+        }
+        unblocked_.set();
+    }
+}
+
+Task<void> Session::read_loop() {
+    const auto buffer = std::make_unique_for_overwrite<std::byte[]>(read_buffer_size);
+    int reads = 0;
+    while (!failed_ && !exhausted()) {
+        // A peer that sends and never reads must not make us pile up answers.
+        if (write_blocked_ && wire_.size() >= wire_limit) {
+            co_await unblocked_.wait();
+            continue;
+        }
+        const IoResult result = stream_->try_read({buffer.get(), read_buffer_size});
+        if (result.status == IoResult::Status::end) {
+            if (end_text_.empty()) end_text_ = "the peer closed the connection";
+            co_return;
+        }
+        if (result.status == IoResult::Status::would_block) {
+            reads = 0;
+            co_await stream_->read_readiness().wait();
+            continue;
+        }
+        const ssize_t taken = nghttp2_session_mem_recv(
+            native_, reinterpret_cast<const std::uint8_t*>(buffer.get()), result.bytes);
+        if (taken < 0) {
+            if (end_text_.empty())
+                end_text_ =
+                    std::string("the peer broke HTTP/2: ") + nghttp2_strerror(static_cast<int>(taken));
+            nghttp2_session_terminate_session(
+                native_, taken == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
+            flush();
+            co_return;
+        }
+        schedule_flush();
+        if (++reads == reads_per_turn) {
+            reads = 0;
+            co_await yield();
+        }
+    }
+}
+
+// Closing a socket with unread input makes the kernel send RST, which destroys what the peer has not read
+// yet: the last answers and the GOAWAY. So the rest is read, for a moment.
+Task<void> Session::discard_rest() {
+    stream_->shutdown_write();
+    const auto buffer = std::make_unique_for_overwrite<std::byte[]>(read_buffer_size);
+    const std::span<std::byte> room(buffer.get(), read_buffer_size);
+    for (;;) {
+        const std::size_t n = co_await stream_->read_some(room);
+        if (n == 0) co_return;
+    }
+}
+
+Task<void> Session::run() {
+    schedule_flush();
+    TaskHandle<void> writer(
+        weft::detail::start_task(Loop::current(), tasks_, write_when_possible(), "http2 writer"), false);
+    std::exception_ptr cancelled;
+    try {
+        co_await read_loop();
+        flush();
+    } catch (const Cancelled&) {
+        cancelled = std::current_exception();
+    } catch (const std::exception& error) {
+        if (end_text_.empty()) end_text_ = error.what();
+        failed_ = true;
+    }
+    writer.cancel();
+    try {
+        co_await writer;
+    } catch (const std::exception& error) {
+        if (end_text_.empty()) end_text_ = error.what();
+    }
+    if (!cancelled && !failed_ && !ended_) {
+        if (end_text_.empty())
+            end_text_ = goaway_text_.empty() ? "the connection was shut down" : goaway_text_;
+        try {
+            co_await timeout(1s, discard_rest());
+        } catch (const Cancelled&) {
+            cancelled = std::current_exception();
+        } catch (const weft::Error&) {
+        }
+    }
+    if (end_text_.empty()) end_text_ = "the connection was closed";
+    finish();
+    if (cancelled) std::rethrow_exception(cancelled);
+}
+
+void Session::finish() noexcept {
+    if (ended_) return;
+    ended_ = true;
+    draining_ = true;
+    TurnEnd::unlink();
+    stream_->close();
+    if (end_text_.empty()) end_text_ = "the connection was closed";
+    while (!exchanges_.empty()) {
+        Exchange& exchange = exchanges_.front();
+        const bool unprocessed = role_ == Role::client && exchange.id_ == 0;
+        nghttp2_session_set_stream_user_data(native_, exchange.id_, nullptr);
+        detach(exchange);
+        CloseReason reason;
+        reason.code = ErrorCode::internal_error;
+        reason.connection_lost = true;
+        reason.unprocessed = unprocessed;
+        reason.text = end_text_;
+        exchange.on_closed(reason);
+    }
+    for (auto& ping : pings_) ping.done->set();
+}
+
+void Session::attach(Exchange& exchange, std::int32_t id) noexcept {
+    exchange.session_ = this;
+    exchange.id_ = id;
+    exchanges_.push_back(exchange);
+    ++open_streams_;
+}
+
+void Session::detach(Exchange& exchange) noexcept {
+    static_cast<ListHook<ExchangeListTag>&>(exchange).unlink();
+    exchange.session_ = nullptr;
+    --open_streams_;
+    // What nobody will read any more no longer holds the connection's window.
+    unread_ -= exchange.held_;
+    if (!ended_) give_connection_window(exchange.held_);
+}
+
+void Session::received(Exchange* exchange, std::int32_t id, std::span<const std::byte> bytes) noexcept {
+    if (!exchange) {
+        nghttp2_session_consume(native_, id, bytes.size());
+        return;
+    }
+    exchange->held_ += bytes.size();
+    unread_ += bytes.size();
+    window_debt_ += bytes.size();
+    if (unread_ <= options_.max_unread) give_connection_window(bytes.size());
+    exchange->on_data(bytes);
+}
+
+void Session::give_connection_window(std::size_t n) noexcept {
+    n = std::min(n, window_debt_);
+    if (n == 0) return;
+    window_debt_ -= n;
+    nghttp2_session_consume_connection(native_, n);
+}
+
+void Session::start(Exchange& exchange, HeaderBlock fields, bool body) {
+    if (!accepts_requests())
+        throw Error("send a request to " + peer_ + ": the session takes no requests any more (" +
+                    (end_text_.empty() ? goaway_text_ : end_text_) + ")");
+    const NativeFields native(fields);
+    const nghttp2_data_provider provider = SessionGlue::body_provider();
+    const std::int32_t id = nghttp2_submit_request(native_, nullptr, native.data(), native.size(),
+                                                   body ? &provider : nullptr, &exchange);
+    if (id < 0) {
+        if (id == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE) ids_exhausted_ = true;
+        throw Error("send a request to " + peer_ + ": " + nghttp2_strerror(id));
+    }
+    exchange.output_ended_ = exchange.output_ended_ || !body;
+    attach(exchange, id);
+    schedule_flush();
+}
+
+void Session::shut_down() noexcept {
+    if (draining_ || ended_) return;
+    draining_ = true;
+    if (role_ == Role::server) {
+        nghttp2_submit_shutdown_notice(native_);
+        goaway_after_ping_ = true;
+        nghttp2_submit_ping(native_, NGHTTP2_FLAG_NONE, nullptr);
+    } else {
+        nghttp2_submit_goaway(native_, NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, nullptr, 0);
+    }
+    schedule_flush();
+}
+
+void Session::terminate(ErrorCode code) noexcept {
+    if (ended_) return;
+    draining_ = true;
+    nghttp2_session_terminate_session(native_, static_cast<std::uint32_t>(code));
+    schedule_flush();
+}
+
+Task<void> Session::ping() {
+    if (ended_) throw ClosedError("ping " + peer_ + ": " + end_text_);
+    Event done;
+    const std::uint64_t number = ++last_ping_;
+    struct Entry {
+        Entry(Session& s, std::uint64_t n, Event& event) : session(s), number(n) {
+            session.pings_.push_back({n, &event});
+        }
+        ~Entry() {
+            std::erase_if(session.pings_, [this](const Ping& ping) { return ping.number == number; });
+        }
+        Session& session;
+        std::uint64_t number;
+    } entry(*this, number, done);
+    std::uint8_t opaque[8];
+    std::memcpy(opaque, &number, sizeof opaque);
+    nghttp2_submit_ping(native_, NGHTTP2_FLAG_NONE, opaque);
+    schedule_flush();
+    co_await done.wait();
+    if (ended_) throw ClosedError("ping " + peer_ + ": " + end_text_);
+}
+
+}  // namespace weft::http2
