@@ -1,11 +1,13 @@
 // Unary calls between our client and our server, over real sockets.
-#include <gtest/gtest.h>
-#include <unistd.h>
+#include "echo_service.hpp"
 
-#include <vector>
 #include <weft/testing/co_test.hpp>
 
-#include "echo_service.hpp"
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include <unistd.h>
 
 namespace weft::test {
 namespace {
