@@ -27,7 +27,9 @@ set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 set(CMAKE_C_FLAGS_DEBUG "-O0 -g1")
 set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g1")
 
+set(WEFT_SANITIZED OFF)  # the list itself has a comma, which a generator expression takes for a separator
 if(WEFT_SANITIZE)
+  set(WEFT_SANITIZED ON)
   add_compile_options(-fsanitize=${WEFT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=${WEFT_SANITIZE})
 endif()

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <new>
 #include <optional>
 #include <weft/core/async_fd.hpp>
 #include <weft/core/gather.hpp>
@@ -76,26 +77,37 @@ ExitStatus to_status(const siginfo_t& info) {
     return status;
 }
 
-// Collects a child that was killed and whose Process is gone.
-Task<void> reap_later(AsyncFd pidfd) {
-    bool cancelled = false;
-    for (;;) {
-        siginfo_t info{};
-        if (::waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED | WNOHANG) != 0 ||
-            info.si_pid != 0)
-            co_return;
-        if (cancelled) break;
-        try {
-            co_await pidfd.read_readiness().wait();
-        } catch (const Cancelled&) {
-            // The loop ends. A killed process ends as soon as the kernel lets it.
-            constexpr int patience_ms = 100;
-            pollfd wait{pidfd.get(), POLLIN, 0};
-            ::poll(&wait, 1, patience_ms);
-            cancelled = true;
-        }
+// A child that was sent SIGKILL, and whose Process is gone. Collects it when it dies, at the latest.
+class KilledChild {
+public:
+    explicit KilledChild(AsyncFd pidfd) noexcept : pidfd_(std::move(pidfd)) {}
+    KilledChild(KilledChild&&) noexcept = default;
+    ~KilledChild() {
+        if (!pidfd_ || try_reap()) return;
+        // A killed process ends as soon as the kernel lets it, which may be never (a dead NFS server).
+        constexpr int patience_ms = 200;
+        pollfd wait{pidfd_.get(), POLLIN, 0};
+        ::poll(&wait, 1, patience_ms);
+        (void)try_reap();
     }
-}
+
+    // False while it runs.
+    [[nodiscard]] bool try_reap() noexcept {
+        if (reaped_) return true;
+        siginfo_t info{};
+        const int rc = ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG);
+        reaped_ = rc != 0 ? errno != EINTR : info.si_pid != 0;
+        return reaped_;
+    }
+
+    static Task<void> reap(KilledChild child) {
+        while (!child.try_reap()) co_await child.pidfd_.read_readiness().wait();
+    }
+
+private:
+    AsyncFd pidfd_;
+    bool reaped_ = false;
+};
 
 }  // namespace
 
@@ -136,24 +148,16 @@ struct Process::State {
     ~State() {
         if (status || pid == 0) return;
         ::kill(-pid, SIGKILL);
-        siginfo_t info{};
-        if (::waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED | WNOHANG) != 0 ||
-            info.si_pid != 0)
-            return;
+        KilledChild child(std::move(pidfd));
         Loop* loop = Loop::current_or_null();
+        if (!loop || child.try_reap()) return;
         try {
-            if (loop) {
-                // Owned by the loop, which joins it when it ends.
-                (void)detail::start_task(*loop, loop->root(), reap_later(std::move(pidfd)),
-                                         "reap " + std::to_string(pid));
-                return;
-            }
-        } catch (...) {
+            // Owned by the loop, which joins it when it ends.
+            (void)detail::start_task(*loop, loop->root(), KilledChild::reap(std::move(child)),
+                                     "reap " + std::to_string(pid));
+        } catch (const std::bad_alloc&) {
+            // The child was collected where it died last.
         }
-        constexpr int patience_ms = 100;
-        pollfd wait{pidfd.get(), POLLIN, 0};
-        ::poll(&wait, 1, patience_ms);
-        ::waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED | WNOHANG);
     }
 };
 

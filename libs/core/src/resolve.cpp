@@ -34,7 +34,7 @@ public:
     Query& operator=(const Query&) = delete;
     ~Query() {
         dying_ = true;
-        if (channel_) ::ares_destroy(channel_);  // calls on_answer with ARES_EDESTRUCTION
+        channel_.reset();  // calls on_answer with ARES_EDESTRUCTION
     }
 
     static Task<std::vector<SocketAddress>> run(std::unique_ptr<Query> query) {
@@ -51,6 +51,10 @@ public:
     }
 
 private:
+    struct ChannelDeleter {
+        void operator()(ares_channel channel) const noexcept { ::ares_destroy(channel); }
+    };
+
     void open_channel() {
         // Only Windows and Android need what this sets up, but c-ares asks for it.
         static std::once_flag once;
@@ -61,17 +65,18 @@ private:
         options.sock_state_cb_data = this;
         options.timeout = static_cast<int>(std::clamp<std::int64_t>(ms, 1, 3'600'000));
         options.tries = std::clamp(options_.tries(), 1, 100);
-        const int status = ::ares_init_options(&channel_, &options,
+        ares_channel channel = nullptr;
+        const int status = ::ares_init_options(&channel, &options,
                                                ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
         if (status != ARES_SUCCESS) {
-            channel_ = nullptr;
             throw ResolveError(
                 Reason::unreachable,
                 "resolve " + host_ +
                     " (cannot set up the resolver; check /etc/resolv.conf): " + ::ares_strerror(status));
         }
+        channel_.reset(channel);
         if (!options_.servers().empty() &&
-            ::ares_set_servers_ports_csv(channel_, options_.servers().c_str()) != ARES_SUCCESS)
+            ::ares_set_servers_ports_csv(channel_.get(), options_.servers().c_str()) != ARES_SUCCESS)
             throw UsageError("resolve " + host_ + ": bad list of name servers '" + options_.servers() +
                              "'; use 192.0.2.1:53,[2001:db8::1]:53");
     }
@@ -83,7 +88,7 @@ private:
         hints.ai_family = options_.family() == ResolveOptions::Family::ipv4   ? AF_INET
                           : options_.family() == ResolveOptions::Family::ipv6 ? AF_INET6
                                                                               : AF_UNSPEC;
-        ::ares_getaddrinfo(channel_, host_.c_str(), nullptr, &hints, on_answer, this);
+        ::ares_getaddrinfo(channel_.get(), host_.c_str(), nullptr, &hints, on_answer, this);
     }
 
     void process() {
@@ -97,17 +102,17 @@ private:
                 const auto& event = events[static_cast<std::size_t>(i)];
                 const bool in = event.events & (EPOLLIN | EPOLLERR | EPOLLHUP);
                 const bool out = event.events & (EPOLLOUT | EPOLLERR | EPOLLHUP);
-                ::ares_process_fd(channel_, in ? event.data.fd : ARES_SOCKET_BAD,
+                ::ares_process_fd(channel_.get(), in ? event.data.fd : ARES_SOCKET_BAD,
                                   out ? event.data.fd : ARES_SOCKET_BAD);
             }
             if (status_) return;
         }
-        if (!any) ::ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);  // timeouts only
+        if (!any) ::ares_process_fd(channel_.get(), ARES_SOCKET_BAD, ARES_SOCKET_BAD);  // timeouts only
     }
 
     void arm(Timer& timer) {
         timeval left{};
-        if (!::ares_timeout(channel_, nullptr, &left)) return;
+        if (!::ares_timeout(channel_.get(), nullptr, &left)) return;
         Loop::current().arm_after(
             timer, std::chrono::seconds(left.tv_sec) + std::chrono::microseconds(left.tv_usec));
     }
@@ -177,7 +182,7 @@ private:
     std::uint16_t port_;
     ResolveOptions options_;
     AsyncFd sockets_;
-    ares_channel channel_ = nullptr;
+    std::unique_ptr<ares_channeldata, ChannelDeleter> channel_;
     std::optional<int> status_;
     std::vector<SocketAddress> addresses_;
     bool dying_ = false;

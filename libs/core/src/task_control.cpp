@@ -27,7 +27,9 @@ TaskControl& current_task() {
     return *thread_state.task;
 }
 
-TaskOwner::~TaskOwner() {
+TaskOwner::~TaskOwner() { abandon_children(); }
+
+void TaskOwner::abandon_children() noexcept {
     // Newest first, as locals die: a task may use what an older one holds, such as the permit of a semaphore.
     while (!children_.empty()) children_.pop_back().abandon();
 }

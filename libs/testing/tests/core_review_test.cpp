@@ -14,11 +14,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
+struct SetEvent final : Timer {
+    explicit SetEvent(Event& e) : event(e) {}
+    void fire() noexcept override { event.set(); }
+    Event& event;
+};
+
 // A limit whose time comes when its work is done already asks for a cancellation that never is thrown. It
 // must not reach a later wait, also when the task is cancelled for another reason.
 CO_TEST_MANUAL(TimeoutScope, an_undelivered_expiry_does_not_leak_into_the_clean_up) {
     std::string log;
-    Event done;
     const auto worker = [&]() -> Task<void> {
         bool cancelled = false;
         try {
@@ -28,20 +33,20 @@ CO_TEST_MANUAL(TimeoutScope, an_undelivered_expiry_does_not_leak_into_the_clean_
         }
         EXPECT_TRUE(cancelled);
         {
+            // Both timers fire in one turn: the event wakes the task, then the scope expires.
+            Event done;
+            SetEvent set(done);
+            Loop::current().arm_after(set, 10ms);
             TimeoutScope scope(10ms);
-            // Woken in the same turn in which the scope expires, before the expiry.
             co_await done.wait();
-            while (!scope.expired()) co_await yield();
+            EXPECT_TRUE(scope.expired());
         }
         co_await sleep(1ms);
         log = "cleaned";
     };
-    // Sets `done`, and `expire` makes the scope fire while the worker is queued.
     auto handle = spawn(worker());
     co_await sleep(1ms);
     handle.cancel();
-    co_await yield();
-    done.set();
     bool cancelled = false;
     try {
         co_await handle;
@@ -69,7 +74,6 @@ CO_TEST_MANUAL(TaskGroup, an_undelivered_stop_does_not_turn_into_a_cancellation)
         EXPECT_TRUE(cancelled);
         // Clean-up with a group whose child fails while the block is just about to end.
         Event go;
-        Event block_go;
         const auto body = [&](TaskGroup& group) -> Task<void> {
             group.spawn(fails(go));
             co_await yield();
@@ -122,7 +126,7 @@ TEST(Loop, destruction_does_not_touch_what_an_older_task_owned) {
     const auto owner = [&]() -> Task<void> {
         auto semaphore = std::make_unique<Semaphore>(1);
         auto handle = spawn(holder(*semaphore, never));
-        co_await sleep(1h);
+        co_await never.wait();
     };
     const auto main = [&]() -> Task<void> {
         // In a frame of its own that dies with the loop, as main's does.
@@ -133,9 +137,10 @@ TEST(Loop, destruction_does_not_touch_what_an_older_task_owned) {
         handles.push_back(spawn(owner()));
         co_await never.wait();
     };
-    for (int steps = 0; steps < 8; ++steps) {
+    constexpr int resumptions = 5;  // each of the five tasks runs once, and then waits for ever
+    for (int steps = 0; steps <= resumptions; ++steps) {
         LoopStepper stepper(main(), TimeSource::manual);
-        for (int i = 0; i < steps && i < 6; ++i) stepper.step();
+        for (int i = 0; i < steps; ++i) stepper.step();
     }
 }
 

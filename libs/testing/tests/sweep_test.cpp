@@ -364,7 +364,7 @@ TEST(SweepItself, finds_a_leaked_descriptor_a_swallowed_error_and_a_hang) {
     const SweepScenario error = []() -> Task<void> {
         bool cancelled = false;
         try {
-            co_await yield();
+            co_await sleep(1ms);
         } catch (const Cancelled&) {
             cancelled = true;
         }

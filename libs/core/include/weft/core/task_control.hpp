@@ -96,6 +96,8 @@ public:
 protected:
     // Children that are still there are destroyed where they are suspended: a loop that ends does that.
     ~TaskOwner();
+    // Also those that are started meanwhile, by destructors.
+    void abandon_children() noexcept;
 
 private:
     friend class TaskControl;
