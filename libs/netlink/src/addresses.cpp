@@ -1,11 +1,12 @@
-#include <linux/if_addr.h>
-#include <linux/rtnetlink.h>
-
-#include <limits>
-#include <weft/netlink/error.hpp>
-
 #include "codec.hpp"
 #include "socket_state.hpp"
+
+#include <weft/netlink/error.hpp>
+
+#include <limits>
+
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
 
 namespace weft::netlink {
 

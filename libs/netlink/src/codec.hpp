@@ -2,14 +2,15 @@
 // type and for one that is shorter than its fixed part; attributes of a wrong size are left out.
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <weft/netlink/addresses.hpp>
 #include <weft/netlink/link.hpp>
 #include <weft/netlink/neighbours.hpp>
 #include <weft/netlink/routes.hpp>
 #include <weft/netlink/rules.hpp>
 #include <weft/netlink/wire.hpp>
+
+#include <cstdint>
+#include <optional>
 
 namespace weft::netlink {
 

@@ -1,9 +1,10 @@
-#include <arpa/inet.h>
+#include <weft/netlink/ip_address.hpp>
 
 #include <algorithm>
 #include <charconv>
 #include <cstring>
-#include <weft/netlink/ip_address.hpp>
+
+#include <arpa/inet.h>
 
 namespace weft::netlink {
 

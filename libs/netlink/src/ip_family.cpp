@@ -1,6 +1,6 @@
-#include <sys/socket.h>
-
 #include "codec.hpp"
+
+#include <sys/socket.h>
 
 namespace weft::netlink {
 

@@ -1,9 +1,9 @@
+#include "codec.hpp"
+
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if_arp.h>
 #include <sys/socket.h>
-
-#include "codec.hpp"
 
 namespace weft::netlink {
 

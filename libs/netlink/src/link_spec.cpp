@@ -1,15 +1,16 @@
+#include "codec.hpp"
+
+#include <weft/core/error.hpp>
+#include <weft/netlink/link_spec.hpp>
+#include <weft/netlink/wire.hpp>
+
+#include <algorithm>
+
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
-
-#include <algorithm>
-#include <weft/core/error.hpp>
-#include <weft/netlink/link_spec.hpp>
-#include <weft/netlink/wire.hpp>
-
-#include "codec.hpp"
 
 namespace weft::netlink {
 
@@ -111,7 +112,6 @@ MessageBuilder LinkSpec::encode() const {
     message.put_text(IFLA_IFNAME, name_);
     if (mtu_) message.put_u32(IFLA_MTU, *mtu_);
     if (address_) message.put_mac(IFLA_ADDRESS, *address_);
-    if (!alias_.empty()) message.put_text(IFLA_IFALIAS, alias_);
     if (master_) message.put_u32(IFLA_MASTER, master_->value());
     if (parent_ && kind_ != "vxlan") message.put_u32(IFLA_LINK, parent_->value());
     if (queue_length_) message.put_u32(IFLA_TXQLEN, *queue_length_);

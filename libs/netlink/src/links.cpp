@@ -1,14 +1,15 @@
-#include <linux/if_link.h>
-#include <linux/rtnetlink.h>
-#include <net/if.h>
-
-#include <utility>
-#include <weft/netlink/error.hpp>
-#include <weft/netlink/links.hpp>
-
 #include "codec.hpp"
 #include "offload.hpp"
 #include "socket_state.hpp"
+
+#include <weft/netlink/error.hpp>
+#include <weft/netlink/links.hpp>
+
+#include <utility>
+
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
 
 namespace weft::netlink {
 

@@ -1,6 +1,7 @@
-#include <algorithm>
 #include <weft/netlink/ip_address.hpp>
 #include <weft/netlink/mac_address.hpp>
+
+#include <algorithm>
 
 namespace weft::netlink {
 

@@ -1,10 +1,10 @@
-#include <linux/neighbour.h>
-#include <linux/rtnetlink.h>
+#include "codec.hpp"
+#include "socket_state.hpp"
 
 #include <weft/netlink/error.hpp>
 
-#include "codec.hpp"
-#include "socket_state.hpp"
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
 
 namespace weft::netlink {
 

@@ -1,3 +1,12 @@
+#include <weft/core/error.hpp>
+#include <weft/netlink/error.hpp>
+#include <weft/netlink/netns.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -7,14 +16,6 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <weft/core/error.hpp>
-#include <weft/netlink/error.hpp>
-#include <weft/netlink/netns.hpp>
 
 namespace weft::netlink {
 

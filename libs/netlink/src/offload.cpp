@@ -1,14 +1,15 @@
 #include "offload.hpp"
 
+#include <weft/netlink/error.hpp>
+
+#include <cerrno>
+#include <cstring>
+
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-
-#include <cerrno>
-#include <cstring>
-#include <weft/netlink/error.hpp>
 
 namespace weft::netlink {
 

@@ -1,8 +1,9 @@
 // Switching off offloads of an interface, by ethtool's ioctl.
 #pragma once
 
-#include <string>
 #include <weft/netlink/netns.hpp>
+
+#include <string>
 
 namespace weft::netlink {
 

@@ -1,9 +1,10 @@
-#include <linux/rtnetlink.h>
+#include "codec.hpp"
 
-#include <algorithm>
 #include <weft/core/error.hpp>
 
-#include "codec.hpp"
+#include <algorithm>
+
+#include <linux/rtnetlink.h>
 
 namespace weft::netlink {
 

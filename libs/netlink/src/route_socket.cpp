@@ -1,10 +1,11 @@
-#include <linux/rtnetlink.h>
-
-#include <utility>
-#include <weft/netlink/route_socket.hpp>
-
 #include "codec.hpp"
 #include "socket_state.hpp"
+
+#include <weft/netlink/route_socket.hpp>
+
+#include <utility>
+
+#include <linux/rtnetlink.h>
 
 namespace weft::netlink {
 

@@ -1,10 +1,11 @@
-#include <linux/rtnetlink.h>
-
-#include <iterator>
-#include <weft/netlink/error.hpp>
-
 #include "codec.hpp"
 #include "socket_state.hpp"
+
+#include <weft/netlink/error.hpp>
+
+#include <iterator>
+
+#include <linux/rtnetlink.h>
 
 namespace weft::netlink {
 

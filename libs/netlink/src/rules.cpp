@@ -1,11 +1,12 @@
-#include <linux/fib_rules.h>
-#include <linux/rtnetlink.h>
-
-#include <iterator>
-#include <weft/netlink/error.hpp>
-
 #include "codec.hpp"
 #include "socket_state.hpp"
+
+#include <weft/netlink/error.hpp>
+
+#include <iterator>
+
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
 
 namespace weft::netlink {
 

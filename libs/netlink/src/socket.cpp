@@ -1,13 +1,14 @@
-#include <linux/netlink.h>
-#include <sys/socket.h>
+#include "socket_state.hpp"
 
-#include <cerrno>
-#include <utility>
 #include <weft/core/error.hpp>
 #include <weft/netlink/error.hpp>
 #include <weft/netlink/socket.hpp>
 
-#include "socket_state.hpp"
+#include <cerrno>
+#include <utility>
+
+#include <linux/netlink.h>
+#include <sys/socket.h>
 
 namespace weft::netlink {
 

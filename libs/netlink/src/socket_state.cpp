@@ -1,16 +1,17 @@
 #include "socket_state.hpp"
 
-#include <linux/netlink.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
+#include <weft/core/error.hpp>
+#include <weft/netlink/error.hpp>
 
 #include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstring>
 #include <utility>
-#include <weft/core/error.hpp>
-#include <weft/netlink/error.hpp>
+
+#include <linux/netlink.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 
 namespace weft::netlink {
 
@@ -209,6 +210,11 @@ void SocketState::receive() {
                 fail_pending(error_number);
             else if (std::exchange(replies_lost_, false))
                 fail_pending(ENOBUFS);
+            return;
+        }
+        if (size == 0) {  // never from the kernel; a peer that stands in for it has gone
+            drained_ = true;
+            fail_pending(ECONNRESET);
             return;
         }
         const bool from_netlink = header.msg_namelen >= sizeof sender && sender.nl_family == AF_NETLINK;

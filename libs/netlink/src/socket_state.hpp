@@ -8,16 +8,17 @@
 //   waiting_dumps_        └─cancel─▶ pending, no owner   (exchange = null) until the answer was seen
 #pragma once
 
-#include <cstdint>
-#include <exception>
-#include <memory>
-#include <unordered_map>
-#include <vector>
 #include <weft/core/loop.hpp>
 #include <weft/core/queue.hpp>
 #include <weft/core/unique_fd.hpp>
 #include <weft/netlink/socket.hpp>
 #include <weft/netlink/wire.hpp>
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <unordered_map>
+#include <vector>
 
 namespace weft::netlink {
 

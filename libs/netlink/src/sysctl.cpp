@@ -1,12 +1,13 @@
 // Network sysctls: /proc/sys/net shows the namespace of the thread that looks a file up.
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
 #include <weft/core/error.hpp>
 #include <weft/core/unique_fd.hpp>
 #include <weft/netlink/netns.hpp>
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace weft::netlink {
 

@@ -1,13 +1,14 @@
 // Entering a user namespace: user_namespaces(7).
-#include <fcntl.h>
-#include <sched.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <weft/core/error.hpp>
 #include <weft/core/unique_fd.hpp>
 #include <weft/netlink/error.hpp>
 #include <weft/netlink/netns.hpp>
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
 
 namespace weft::netlink {
 

@@ -1,9 +1,10 @@
-#include <linux/netlink.h>
+#include <weft/core/error.hpp>
+#include <weft/netlink/wire.hpp>
 
 #include <algorithm>
 #include <limits>
-#include <weft/core/error.hpp>
-#include <weft/netlink/wire.hpp>
+
+#include <linux/netlink.h>
 
 namespace weft::netlink {
 

@@ -1,10 +1,10 @@
 // Connection, arbitration and stream of a client.
 #include "client_state.hpp"
 
-#include <weft/core/timeout.hpp>
-
 #include "entity_codec.hpp"
 #include "status_codec.hpp"
+
+#include <weft/core/timeout.hpp>
 
 namespace weft::p4runtime {
 

@@ -1,10 +1,11 @@
 #include "action_profile.hpp"
 
-#include <algorithm>
-#include <weft/p4switch/error.hpp>
-
 #include "key_value.hpp"
 #include "names.hpp"
+
+#include <weft/p4switch/error.hpp>
+
+#include <algorithm>
 
 namespace weft::p4switch {
 namespace {

@@ -1,14 +1,15 @@
 // Action profiles and selectors: members, groups of members, and the choice of a member for a packet.
 #pragma once
 
+#include "compiled.hpp"
+
+#include <weft/p4switch/entry.hpp>
+
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <set>
 #include <vector>
-#include <weft/p4switch/entry.hpp>
-
-#include "compiled.hpp"
 
 namespace weft::p4switch {
 

@@ -1,15 +1,16 @@
 // A program in the form that the engine runs: numbers instead of names, one flat array of operations.
 #pragma once
 
+#include "expression.hpp"
+#include "phv.hpp"
+
+#include <weft/p4switch/entry.hpp>
+
 #include <array>
 #include <cstdint>
 #include <string>
 #include <unordered_map>
 #include <vector>
-#include <weft/p4switch/entry.hpp>
-
-#include "expression.hpp"
-#include "phv.hpp"
 
 namespace weft::p4switch {
 

@@ -8,18 +8,19 @@
 // Copies wait in one queue inside process() and are run to completion before it returns.
 #pragma once
 
+#include "action_profile.hpp"
+#include "compiled.hpp"
+#include "meter.hpp"
+#include "table.hpp"
+
+#include <weft/p4switch/switch.hpp>
+
 #include <deque>
 #include <map>
 #include <memory>
 #include <random>
 #include <span>
 #include <vector>
-#include <weft/p4switch/switch.hpp>
-
-#include "action_profile.hpp"
-#include "compiled.hpp"
-#include "meter.hpp"
-#include "table.hpp"
 
 namespace weft::p4switch {
 

@@ -5,7 +5,7 @@
 namespace weft::p4switch {
 namespace {
 
-constexpr std::uint32_t op_limit = 100000;  // of one action, which may loop
+constexpr std::uint32_t op_limit = 20000;  // of one action, which may loop
 
 }  // namespace
 

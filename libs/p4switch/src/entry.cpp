@@ -1,10 +1,11 @@
 // Makers of the control interface's values, and the conversions of key_value.hpp.
-#include <algorithm>
+#include "key_value.hpp"
+#include "meter.hpp"
+
 #include <weft/p4switch/entry.hpp>
 #include <weft/p4switch/error.hpp>
 
-#include "key_value.hpp"
-#include "meter.hpp"
+#include <algorithm>
 
 namespace weft::p4switch {
 

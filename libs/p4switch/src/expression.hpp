@@ -6,10 +6,10 @@
 // and whose operator works modulo 2^64, is evaluated in machine arithmetic; the rest in WideInt.
 #pragma once
 
+#include "phv.hpp"
+
 #include <cstdint>
 #include <vector>
-
-#include "phv.hpp"
 
 namespace weft::p4switch {
 

@@ -1,9 +1,9 @@
 #include "hash.hpp"
 
+#include "bits.hpp"
+
 #include <array>
 #include <bit>
-
-#include "bits.hpp"
 
 namespace weft::p4switch {
 namespace {

@@ -1,10 +1,10 @@
 // The hash and checksum algorithms of BMv2 over a byte string.
 #pragma once
 
+#include "compiled.hpp"
+
 #include <cstdint>
 #include <span>
-
-#include "compiled.hpp"
 
 namespace weft::p4switch {
 

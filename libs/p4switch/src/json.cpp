@@ -1,9 +1,11 @@
 // The only file that includes the JSON library: its events build our own tree.
 #include "json.hpp"
 
-#include <algorithm>
-#include <nlohmann/json.hpp>
 #include <weft/p4switch/error.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 namespace weft::p4switch {
 namespace {

@@ -1,9 +1,9 @@
 // Byte strings of the control interface to numbers and back.
 #pragma once
 
-#include <string>
-
 #include "wide_int.hpp"
+
+#include <string>
 
 namespace weft::p4switch {
 

@@ -1,7 +1,7 @@
 // Typed values and expressions of the JSON to expression nodes.
-#include <algorithm>
-
 #include "loader.hpp"
+
+#include <algorithm>
 
 namespace weft::p4switch {
 namespace {
@@ -87,7 +87,14 @@ std::uint32_t Loader::constant_node(const WideInt& value) {
 }
 
 std::uint32_t Loader::number(const Json& value, const Action* action, std::uint32_t demand) {
-    const std::uint32_t node = number_node(value, action);
+    std::uint32_t node = number_node(value, action);
+    // The store cuts the value anyway, so a mask of at least that width at the root does nothing.
+    while (demand != 0 && demand <= 64 && out_.expressions.nodes[node].op == ExprOp::bit_and) {
+        const ExprNode& mask = out_.expressions.nodes[out_.expressions.nodes[node].right];
+        if (mask.op != ExprOp::constant || (~static_cast<std::uint64_t>(mask.imm) & low_mask(demand)) != 0)
+            break;
+        node = out_.expressions.nodes[node].left;
+    }
     choose_widths(out_.expressions, node, demand);
     return node;
 }
@@ -225,6 +232,15 @@ std::uint32_t Loader::operator_node(const Json& json, const Action* action) {
         node.op = known.op;
         node.left = left == nullptr ? constant_node(WideInt()) : number_node(*left, action);
         node.right = number_node(right(), action);
+        if (node.op == ExprOp::bit_and) {
+            // The compiler widens by masks that cover the whole operand.
+            const ExprNode& operand = out_.expressions.nodes[node.left];
+            const ExprNode& mask = out_.expressions.nodes[node.right];
+            if (mask.op == ExprOp::constant && mask.a == none && mask.imm > 0 && operand.nonnegative &&
+                operand.bits <= 64 &&
+                (low_mask(operand.bits - 1) & ~static_cast<std::uint64_t>(mask.imm)) == 0)
+                return node.left;
+        }
         return add_node(node);
     }
     for (const BinaryName& known : comparisons) {
@@ -244,6 +260,9 @@ std::uint32_t Loader::operator_node(const Json& json, const Action* action) {
     if (op == "not" || op == "d2b" || op == "b2d" || op == "~") {
         const std::uint32_t operand = number_node(right(), action);
         if (op == "b2d") return operand;
+        // One bit is its own truth.
+        const ExprNode& bit = out_.expressions.nodes[operand];
+        if (op == "d2b" && bit.nonnegative && bit.bits <= 2) return operand;
         node.op = op == "not" ? ExprOp::logic_not : op == "d2b" ? ExprOp::is_true : ExprOp::bit_not;
         node.left = operand;
         return add_node(node);

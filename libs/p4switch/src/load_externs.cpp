@@ -1,7 +1,7 @@
 // Errors, calculations, checksums, counter, meter and register arrays, field lists and digests.
-#include <algorithm>
-
 #include "loader.hpp"
+
+#include <algorithm>
 
 namespace weft::p4switch {
 namespace {

@@ -1,7 +1,7 @@
 // Header types, header instances, stacks, unions, and the fields that the architecture knows by name.
-#include <weft/p4switch/error.hpp>
-
 #include "loader.hpp"
+
+#include <weft/p4switch/error.hpp>
 
 namespace weft::p4switch {
 namespace {

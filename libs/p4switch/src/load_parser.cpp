@@ -1,7 +1,7 @@
 // Value sets, the parser and the deparser.
-#include <algorithm>
-
 #include "loader.hpp"
+
+#include <algorithm>
 
 namespace weft::p4switch {
 

@@ -1,7 +1,7 @@
 // Pipelines: action profiles, tables with their links and fixed entries, conditions; and the loading order.
-#include <algorithm>
-
 #include "loader.hpp"
+
+#include <algorithm>
 
 namespace weft::p4switch {
 namespace {

@@ -1,12 +1,12 @@
 // Compiles a JSON document: one Loader per document, its parts spread over the load_*.cpp files.
 #pragma once
 
+#include "compiled.hpp"
+#include "json.hpp"
+
 #include <string>
 #include <unordered_map>
 #include <vector>
-
-#include "compiled.hpp"
-#include "json.hpp"
 
 namespace weft::p4switch {
 

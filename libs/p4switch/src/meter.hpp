@@ -1,10 +1,11 @@
 // A two-rate three-colour meter cell, colour blind, on an injected clock.
 #pragma once
 
+#include <weft/p4switch/entry.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <weft/p4switch/entry.hpp>
 
 namespace weft::p4switch {
 

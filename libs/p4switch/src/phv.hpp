@@ -5,13 +5,13 @@
 // so too).
 #pragma once
 
+#include "bits.hpp"
+#include "wide_int.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "bits.hpp"
-#include "wide_int.hpp"
 
 namespace weft::p4switch {
 

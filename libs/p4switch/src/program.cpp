@@ -1,8 +1,8 @@
-#include <weft/p4switch/error.hpp>
-#include <weft/p4switch/program.hpp>
-
 #include "engine.hpp"
 #include "loader.hpp"
+
+#include <weft/p4switch/error.hpp>
+#include <weft/p4switch/program.hpp>
 
 namespace weft::p4switch {
 

@@ -1,10 +1,11 @@
 // Lines of STF to commands.
+#include "wide_int.hpp"
+
+#include <weft/p4switch/stf.hpp>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <weft/p4switch/stf.hpp>
-
-#include "wide_int.hpp"
 
 namespace weft::p4switch {
 namespace {

@@ -1,10 +1,11 @@
 // Commands of STF to the switch, and the comparison of what came out.
-#include <algorithm>
-#include <set>
+#include "wide_int.hpp"
+
 #include <weft/p4switch/error.hpp>
 #include <weft/p4switch/stf.hpp>
 
-#include "wide_int.hpp"
+#include <algorithm>
+#include <set>
 
 namespace weft::p4switch {
 namespace {

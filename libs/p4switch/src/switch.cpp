@@ -1,10 +1,10 @@
 // The control interface: names to objects of the engine.
-#include <weft/p4switch/error.hpp>
-#include <weft/p4switch/switch.hpp>
-
 #include "engine.hpp"
 #include "key_value.hpp"
 #include "names.hpp"
+
+#include <weft/p4switch/error.hpp>
+#include <weft/p4switch/switch.hpp>
 
 namespace weft::p4switch {
 namespace {

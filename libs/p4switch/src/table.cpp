@@ -1,10 +1,11 @@
 #include "table.hpp"
 
-#include <algorithm>
-#include <weft/p4switch/error.hpp>
-
 #include "key_value.hpp"
 #include "names.hpp"
+
+#include <weft/p4switch/error.hpp>
+
+#include <algorithm>
 
 namespace weft::p4switch {
 namespace {
@@ -47,6 +48,10 @@ Entry* Table::lookup_lpm(const std::uint64_t* key) {
 
 Entry* Table::lookup_ternary(const std::uint64_t* key) {
     const std::uint32_t words = definition_.key_words;
+    if (range_parts_.empty() && tuples_.ready(row_words_, rows_.size(), words)) {
+        const std::uint32_t row = tuples_.find(key, masked_.data());
+        return row == KeyMap::absent ? nullptr : entries_[rows_[row].handle].get();
+    }
     const std::size_t stride = words * (range_parts_.empty() ? std::size_t{2} : std::size_t{4});
     const std::uint64_t* row = row_words_.data();
     const auto* key_bytes = reinterpret_cast<const std::uint8_t*>(key);
@@ -280,6 +285,7 @@ void Table::index_insert(const Entry& entry) {
             const auto offset = static_cast<std::ptrdiff_t>(words.size()) * (at - rows_.begin());
             row_words_.insert(row_words_.begin() + offset, words.begin(), words.end());
             rows_.insert(at, row);
+            tuples_.invalidate();
             return;
         }
     }
@@ -304,6 +310,7 @@ void Table::index_erase(const Entry& entry) {
             const auto first = row_words_.begin() + stride * (at - rows_.begin());
             row_words_.erase(first, first + stride);
             rows_.erase(at);
+            tuples_.invalidate();
             return;
         }
     }

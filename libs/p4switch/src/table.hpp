@@ -4,17 +4,19 @@
 // first. Ternary and range tables are scanned in order of priority.
 #pragma once
 
+#include "action_profile.hpp"
+#include "compiled.hpp"
+#include "key_map.hpp"
+#include "meter.hpp"
+#include "tuple_space.hpp"
+
+#include <weft/p4switch/entry.hpp>
+
 #include <map>
 #include <memory>
 #include <set>
 #include <unordered_map>
 #include <vector>
-#include <weft/p4switch/entry.hpp>
-
-#include "action_profile.hpp"
-#include "compiled.hpp"
-#include "key_map.hpp"
-#include "meter.hpp"
 
 namespace weft::p4switch {
 
@@ -121,6 +123,7 @@ private:
     std::vector<Row> rows_;
     std::vector<std::uint64_t> row_words_;  // value, mask and, with ranges, low, high of each row
     std::vector<std::uint32_t> range_parts_;
+    TupleSpace tuples_;
     std::vector<std::uint64_t> masked_;  // scratch of the lookup
 };
 

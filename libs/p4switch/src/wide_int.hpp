@@ -17,7 +17,7 @@ namespace weft::p4switch {
 
 class WideInt {
 public:
-    static constexpr std::size_t max_bits = 32768;
+    static constexpr std::size_t max_bits = 16384;
 
     WideInt() = default;
     explicit WideInt(std::int64_t value) { small_[0] = static_cast<std::uint64_t>(value); }

@@ -93,6 +93,50 @@ TEST(TableMatch, equal_priorities_go_to_the_entry_inserted_first) {
     EXPECT_EQ(port_of(target, small_frame(0)), 1U);
 }
 
+TEST(TableMatch, a_large_ternary_table_agrees_with_a_scan) {
+    SmallProgram program;
+    program.key = {{"a", "ternary"}, {"b", "ternary"}, {"d", "ternary"}};
+    program.max_size = "1000";
+    Switch target = program.start();
+    struct Rule {
+        std::uint32_t value, mask;
+        std::int32_t priority;
+        std::uint32_t port;
+    };
+    const std::uint32_t masks[] = {0xffffff00, 0xffff0000, 0xffffffff, 0x000000ff};
+    std::vector<Rule> rules;
+    std::uint32_t state = 1;
+    const auto next = [&] { return state = state * 1664525 + 1013904223; };
+    const auto entry = [](const Rule& rule) {
+        return to_port({ternary("h.d", to_bytes(rule.value & rule.mask), to_bytes(rule.mask))}, rule.port,
+                       rule.priority);
+    };
+    for (std::uint32_t i = 0; i < 400; ++i) {
+        const std::uint32_t value =
+            (next() >> 8 & 3) << 24 | (next() >> 8 & 3) << 16 | (next() >> 8 & 3) << 8 | (next() >> 8 & 7);
+        rules.push_back({value, masks[next() >> 8 & 3], static_cast<std::int32_t>(i + 1), 1 + i});
+        target.insert("t", entry(rules.back()));
+    }
+    for (int round = 0; round < 3; ++round) {
+        for (int i = 0; i < 500; ++i) {
+            const std::uint32_t d = (next() >> 8 & 3) << 24 | (next() >> 8 & 3) << 16 |
+                                    (next() >> 8 & 3) << 8 | (next() >> 8 & 7);
+            std::uint32_t expected = 0;
+            std::int32_t best = 0;
+            for (const Rule& rule : rules)
+                if ((d & rule.mask) == (rule.value & rule.mask) && rule.priority > best) {
+                    best = rule.priority;
+                    expected = rule.port;
+                }
+            ASSERT_EQ(port_of(target, small_frame(0, 0, d)), expected) << std::hex << d;
+        }
+        for (int i = 0; i < 50; ++i) {
+            target.remove("t", entry(rules.back()));
+            rules.pop_back();
+        }
+    }
+}
+
 TEST(TableMatch, range_includes_both_ends) {
     SmallProgram program;
     program.key = {{"b", "range"}, {"a", "exact"}};

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <exception>
-#include <memory>
+#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -24,16 +24,16 @@ public:
     template <class U>
     void set_value(U&& value) {
         if constexpr (std::is_reference_v<T>) {
-            std::construct_at(&value_, std::addressof(value));
+            ::new (static_cast<void*>(&value_)) Stored(&value);
         } else {
-            std::construct_at(&value_, std::forward<U>(value));
+            ::new (static_cast<void*>(&value_)) Stored(std::forward<U>(value));
         }
         tag_ = Tag::value;
     }
 
     void set_error(std::exception_ptr error) noexcept {
         reset();
-        std::construct_at(&error_, std::move(error));
+        ::new (static_cast<void*>(&error_)) std::exception_ptr(std::move(error));
         tag_ = Tag::error;
     }
 
@@ -42,7 +42,7 @@ public:
         if (other.tag_ == Tag::error) {
             set_error(std::move(other.error_));
         } else {
-            std::construct_at(&value_, std::move(other.value_));
+            ::new (static_cast<void*>(&value_)) Stored(std::move(other.value_));
             tag_ = Tag::value;
         }
     }
@@ -72,8 +72,8 @@ public:
 
 private:
     void reset() noexcept {
-        if (tag_ == Tag::value) std::destroy_at(&value_);
-        if (tag_ == Tag::error) std::destroy_at(&error_);
+        if (tag_ == Tag::value) value_.~Stored();
+        if (tag_ == Tag::error) error_.~exception_ptr();
         tag_ = Tag::empty;
     }
 

@@ -1,7 +1,8 @@
 // A move-only std::function<void()> for callbacks that cross a queue. Not for hot paths: it allocates.
 #pragma once
 
-#include <memory>
+#include <weft/core/pimpl.hpp>
+
 #include <type_traits>
 #include <utility>
 
@@ -24,13 +25,13 @@ public:
     template <class F>
         requires(!std::is_same_v<std::decay_t<F>, UniqueFunction> && std::is_invocable_v<std::decay_t<F>&>)
     UniqueFunction(F&& f)  // NOLINT(google-explicit-constructor): converts as std::function does
-        : holder_(std::make_unique<Holder<std::decay_t<F>>>(std::decay_t<F>(std::forward<F>(f)))) {}
+        : holder_(new Holder<std::decay_t<F>>(std::decay_t<F>(std::forward<F>(f)))) {}
 
-    [[nodiscard]] explicit operator bool() const noexcept { return holder_ != nullptr; }
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(holder_); }
     void operator()() { holder_->call(); }
 
 private:
-    std::unique_ptr<Base> holder_;
+    Pimpl<Base> holder_;
 };
 
 }  // namespace weft

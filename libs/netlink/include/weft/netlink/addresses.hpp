@@ -1,15 +1,16 @@
 // Addresses of interfaces: list, add, remove.
 #pragma once
 
+#include <weft/core/task.hpp>
+#include <weft/netlink/if_index.hpp>
+#include <weft/netlink/ip_address.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
-#include <weft/core/task.hpp>
-#include <weft/netlink/if_index.hpp>
-#include <weft/netlink/ip_address.hpp>
 
 namespace weft::netlink {
 
@@ -36,9 +37,9 @@ struct Address {
     // IPv6 duplicate address detection still runs: the address cannot be bound yet (IFA_F_TENTATIVE).
     [[nodiscard]] bool is_tentative() const noexcept { return flags & 0x40; }
     // Skip duplicate address detection (IFA_F_NODAD): usable at once, as a lab wants it.
-    Address&& without_dad() && { return flags |= 0x02, std::move(*this); }
+    Address without_dad() && { return flags |= 0x02, std::move(*this); }
     // IPv4: the usual broadcast address of the network.
-    Address&& with_broadcast() && { return broadcast = prefix.last(), std::move(*this); }
+    Address with_broadcast() && { return broadcast = prefix.last(), std::move(*this); }
     bool operator==(const Address&) const = default;
 };
 

@@ -1,6 +1,8 @@
 // What the kernel refused, with everything that it said about it.
 #pragma once
 
+#include <weft/core/error.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <source_location>
@@ -8,7 +10,6 @@
 #include <system_error>
 #include <utility>
 #include <vector>
-#include <weft/core/error.hpp>
 
 namespace weft::netlink {
 

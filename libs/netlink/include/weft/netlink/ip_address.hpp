@@ -1,6 +1,8 @@
 // IpAddress and IpPrefix: IPv4 and IPv6 addresses and networks as values.
 #pragma once
 
+#include <weft/core/error.hpp>
+
 #include <array>
 #include <compare>
 #include <cstddef>
@@ -9,7 +11,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <weft/core/error.hpp>
 
 namespace weft::netlink {
 

@@ -1,13 +1,14 @@
 // Link: a network interface as the kernel describes it.
 #pragma once
 
+#include <weft/netlink/if_index.hpp>
+#include <weft/netlink/mac_address.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-#include <weft/netlink/if_index.hpp>
-#include <weft/netlink/mac_address.hpp>
 
 namespace weft::netlink {
 

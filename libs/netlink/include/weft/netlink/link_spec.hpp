@@ -3,15 +3,16 @@
 //     links.add(LinkSpec::veth("h1-eth0", "s1-p1").mtu(9000).peer_namespace(switch_ns).up().peer_up())
 #pragma once
 
+#include <weft/netlink/if_index.hpp>
+#include <weft/netlink/ip_address.hpp>
+#include <weft/netlink/mac_address.hpp>
+#include <weft/netlink/netns.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
-#include <weft/netlink/if_index.hpp>
-#include <weft/netlink/ip_address.hpp>
-#include <weft/netlink/mac_address.hpp>
-#include <weft/netlink/netns.hpp>
 
 namespace weft::netlink {
 
@@ -38,37 +39,36 @@ public:
     // Any kind that the kernel knows; its own attributes (IFLA_INFO_DATA) by data().
     [[nodiscard]] static LinkSpec of_kind(std::string kind, std::string name);
 
-    LinkSpec&& mtu(std::uint32_t bytes) && { return mtu_ = bytes, std::move(*this); }
-    LinkSpec&& address(MacAddress mac) && { return address_ = mac, std::move(*this); }
-    LinkSpec&& alias(std::string text) && { return alias_ = std::move(text), std::move(*this); }
-    LinkSpec&& master(IfIndex index) && { return master_ = index, std::move(*this); }
-    LinkSpec&& parent(IfIndex index) && { return parent_ = index, std::move(*this); }
-    LinkSpec&& transmit_queue_length(std::uint32_t packets) && {
+    LinkSpec mtu(std::uint32_t bytes) && { return mtu_ = bytes, std::move(*this); }
+    LinkSpec address(MacAddress mac) && { return address_ = mac, std::move(*this); }
+    LinkSpec master(IfIndex index) && { return master_ = index, std::move(*this); }
+    LinkSpec parent(IfIndex index) && { return parent_ = index, std::move(*this); }
+    LinkSpec transmit_queue_length(std::uint32_t packets) && {
         return queue_length_ = packets, std::move(*this);
     }
     // Where the new interface is to be; the socket's own namespace otherwise.
-    LinkSpec&& network_namespace(Namespace target) && {
+    LinkSpec network_namespace(Namespace target) && {
         return namespace_ = std::move(target), std::move(*this);
     }
-    LinkSpec&& up() && { return up_ = true, std::move(*this); }
+    LinkSpec up() && { return up_ = true, std::move(*this); }
 
-    LinkSpec&& peer_mtu(std::uint32_t bytes) && { return peer_mtu_ = bytes, std::move(*this); }
-    LinkSpec&& peer_address(MacAddress mac) && { return peer_address_ = mac, std::move(*this); }
-    LinkSpec&& peer_namespace(Namespace target) && {
+    LinkSpec peer_mtu(std::uint32_t bytes) && { return peer_mtu_ = bytes, std::move(*this); }
+    LinkSpec peer_address(MacAddress mac) && { return peer_address_ = mac, std::move(*this); }
+    LinkSpec peer_namespace(Namespace target) && {
         return peer_namespace_ = std::move(target), std::move(*this);
     }
     // A second request: the kernel cannot create a peer that is up (veth_open() wants both ends).
-    LinkSpec&& peer_up() && { return peer_up_ = true, std::move(*this); }
+    LinkSpec peer_up() && { return peer_up_ = true, std::move(*this); }
 
     // vxlan: where to send to (a unicast address or a group), where from, and the UDP port (4789).
-    LinkSpec&& remote(IpAddress address) && { return remote_ = address, std::move(*this); }
-    LinkSpec&& local(IpAddress address) && { return local_ = address, std::move(*this); }
-    LinkSpec&& port(std::uint16_t number) && { return port_ = number, std::move(*this); }
+    LinkSpec remote(IpAddress address) && { return remote_ = address, std::move(*this); }
+    LinkSpec local(IpAddress address) && { return local_ = address, std::move(*this); }
+    LinkSpec port(std::uint16_t number) && { return port_ = number, std::move(*this); }
     // vxlan: learn which address is behind which remote (the kernel does by default).
-    LinkSpec&& learning(bool on) && { return learning_ = on, std::move(*this); }
+    LinkSpec learning(bool on) && { return learning_ = on, std::move(*this); }
 
     // An attribute of the kind's own data, verbatim; for what has no setter here.
-    LinkSpec&& data(std::uint16_t type, std::vector<std::uint8_t> payload) && {
+    LinkSpec data(std::uint16_t type, std::vector<std::uint8_t> payload) && {
         return raw_data_.emplace_back(type, std::move(payload)), std::move(*this);
     }
 
@@ -92,7 +92,6 @@ private:
     std::string kind_;
     std::string name_;
     std::string peer_name_;
-    std::string alias_;
     std::optional<std::uint32_t> mtu_;
     std::optional<MacAddress> address_;
     std::optional<IfIndex> master_;

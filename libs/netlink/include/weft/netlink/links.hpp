@@ -4,15 +4,16 @@
 // private state, so it may outlive the RouteSocket; after close() its tasks throw ClosedError.
 #pragma once
 
+#include <weft/core/task.hpp>
+#include <weft/netlink/link.hpp>
+#include <weft/netlink/link_spec.hpp>
+#include <weft/netlink/netns.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-#include <weft/core/task.hpp>
-#include <weft/netlink/link.hpp>
-#include <weft/netlink/link_spec.hpp>
-#include <weft/netlink/netns.hpp>
 
 namespace weft::netlink {
 

@@ -1,15 +1,16 @@
 // Monitor: changes of links, addresses, routes and neighbours, as they happen.
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <variant>
 #include <weft/core/task.hpp>
 #include <weft/netlink/addresses.hpp>
 #include <weft/netlink/link.hpp>
 #include <weft/netlink/neighbours.hpp>
 #include <weft/netlink/routes.hpp>
 #include <weft/netlink/socket.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <variant>
 
 namespace weft::netlink {
 

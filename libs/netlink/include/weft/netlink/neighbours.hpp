@@ -1,15 +1,16 @@
 // Neighbours: the ARP and neighbour-discovery table, list, add, replace, remove.
 #pragma once
 
+#include <weft/core/task.hpp>
+#include <weft/netlink/if_index.hpp>
+#include <weft/netlink/ip_address.hpp>
+#include <weft/netlink/mac_address.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
-#include <weft/core/task.hpp>
-#include <weft/netlink/if_index.hpp>
-#include <weft/netlink/ip_address.hpp>
-#include <weft/netlink/mac_address.hpp>
 
 namespace weft::netlink {
 
@@ -33,7 +34,7 @@ struct Neighbour {
     Neighbour() {}
     Neighbour(IfIndex on, IpAddress who, MacAddress where) : index(on), destination(who), address(where) {}
 
-    Neighbour&& in_state(NeighbourState value) && { return state = value, std::move(*this); }
+    Neighbour in_state(NeighbourState value) && { return state = value, std::move(*this); }
 
     IfIndex index;
     IpAddress destination;

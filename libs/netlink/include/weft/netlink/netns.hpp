@@ -5,7 +5,7 @@
 // Everything here is synchronous and quick (tens of microseconds). No thread is started and no fork made.
 #pragma once
 
-#include <sys/types.h>
+#include <weft/core/unique_fd.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -14,7 +14,8 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-#include <weft/core/unique_fd.hpp>
+
+#include <sys/types.h>
 
 namespace weft::netlink {
 

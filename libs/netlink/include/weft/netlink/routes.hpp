@@ -1,16 +1,17 @@
 // Routes: list, add, replace, remove, and ask which way a packet would go.
 #pragma once
 
+#include <weft/core/task.hpp>
+#include <weft/netlink/addresses.hpp>
+#include <weft/netlink/if_index.hpp>
+#include <weft/netlink/ip_address.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
-#include <weft/core/task.hpp>
-#include <weft/netlink/addresses.hpp>
-#include <weft/netlink/if_index.hpp>
-#include <weft/netlink/ip_address.hpp>
 
 namespace weft::netlink {
 
@@ -65,15 +66,15 @@ struct Route {
         return to(IpPrefix::all(family));
     }
 
-    Route&& via(IpAddress address) && { return gateway = address, std::move(*this); }
-    Route&& dev(IfIndex index) && { return interface = index, std::move(*this); }
-    Route&& from(IpAddress address) && { return preferred_source = address, std::move(*this); }
-    Route&& with_metric(std::uint32_t value) && { return metric = value, std::move(*this); }
-    Route&& in_table(std::uint32_t number) && { return table = number, std::move(*this); }
-    Route&& with_type(RouteType value) && { return type = value, std::move(*this); }
-    Route&& with_mtu(std::uint32_t bytes) && { return mtu = bytes, std::move(*this); }
-    Route&& on_link() && { return flags |= 0x4, std::move(*this); }  // RTNH_F_ONLINK
-    Route&& hop(NextHop way) && { return next_hops.push_back(way), std::move(*this); }
+    Route via(IpAddress address) && { return gateway = address, std::move(*this); }
+    Route dev(IfIndex index) && { return interface = index, std::move(*this); }
+    Route from(IpAddress address) && { return preferred_source = address, std::move(*this); }
+    Route with_metric(std::uint32_t value) && { return metric = value, std::move(*this); }
+    Route in_table(std::uint32_t number) && { return table = number, std::move(*this); }
+    Route with_type(RouteType value) && { return type = value, std::move(*this); }
+    Route with_mtu(std::uint32_t bytes) && { return mtu = bytes, std::move(*this); }
+    Route on_link() && { return flags |= 0x4, std::move(*this); }  // RTNH_F_ONLINK
+    Route hop(NextHop way) && { return next_hops.push_back(way), std::move(*this); }
 
     IpPrefix destination;
     std::optional<IpAddress> gateway;  // may be IPv6 for an IPv4 destination (RFC 8950)
@@ -96,11 +97,11 @@ struct Route {
 struct RouteFilter {
     RouteFilter() {}
     // Both when none is given.
-    RouteFilter&& in_family(IpFamily value) && { return family = value, std::move(*this); }
-    RouteFilter&& in_table(std::uint32_t number) && { return table = number, std::move(*this); }
-    RouteFilter&& in_all_tables() && { return table.reset(), std::move(*this); }
-    RouteFilter&& through(IfIndex index) && { return interface = index, std::move(*this); }
-    RouteFilter&& made_by(RouteProtocol value) && { return protocol = value, std::move(*this); }
+    RouteFilter in_family(IpFamily value) && { return family = value, std::move(*this); }
+    RouteFilter in_table(std::uint32_t number) && { return table = number, std::move(*this); }
+    RouteFilter in_all_tables() && { return table.reset(), std::move(*this); }
+    RouteFilter through(IfIndex index) && { return interface = index, std::move(*this); }
+    RouteFilter made_by(RouteProtocol value) && { return protocol = value, std::move(*this); }
 
     std::optional<IpFamily> family;
     std::optional<std::uint32_t> table = route_table::main;

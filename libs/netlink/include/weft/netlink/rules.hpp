@@ -1,15 +1,16 @@
 // Routing rules: which table is asked for which packets.
 #pragma once
 
+#include <weft/core/task.hpp>
+#include <weft/netlink/ip_address.hpp>
+#include <weft/netlink/routes.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
-#include <weft/core/task.hpp>
-#include <weft/netlink/ip_address.hpp>
-#include <weft/netlink/routes.hpp>
 
 namespace weft::netlink {
 
@@ -28,11 +29,11 @@ struct Rule {
     Rule(std::uint32_t at_priority, std::uint32_t lookup_table)
         : priority(at_priority), table(lookup_table) {}
 
-    Rule&& from(IpPrefix prefix) && { return family = prefix.family(), source = prefix, std::move(*this); }
-    Rule&& to(IpPrefix prefix) && { return family = prefix.family(), destination = prefix, std::move(*this); }
-    Rule&& on_input(std::string name) && { return input = std::move(name), std::move(*this); }
-    Rule&& on_output(std::string name) && { return output = std::move(name), std::move(*this); }
-    Rule&& with_mark(std::uint32_t value) && { return mark = value, std::move(*this); }
+    Rule from(IpPrefix prefix) && { return family = prefix.family(), source = prefix, std::move(*this); }
+    Rule to(IpPrefix prefix) && { return family = prefix.family(), destination = prefix, std::move(*this); }
+    Rule on_input(std::string name) && { return input = std::move(name), std::move(*this); }
+    Rule on_output(std::string name) && { return output = std::move(name), std::move(*this); }
+    Rule with_mark(std::uint32_t value) && { return mark = value, std::move(*this); }
 
     IpFamily family = IpFamily::v4;
     std::uint32_t priority = 0;  // lower is asked first

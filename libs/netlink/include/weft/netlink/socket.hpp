@@ -6,15 +6,16 @@
 // make in one turn of the loop leave in one system call, and their answers are read in the same turn.
 #pragma once
 
+#include <weft/core/task.hpp>
+#include <weft/netlink/netns.hpp>
+#include <weft/netlink/wire.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-#include <weft/core/task.hpp>
-#include <weft/netlink/netns.hpp>
-#include <weft/netlink/wire.hpp>
 
 namespace weft::netlink {
 
@@ -25,10 +26,10 @@ enum class Protocol : int { route = 0, netfilter = 12, generic = 16 };
 
 struct SocketOptions {
     SocketOptions() {}
-    SocketOptions&& with_receive_buffer(std::size_t bytes) && {
+    SocketOptions with_receive_buffer(std::size_t bytes) && {
         return receive_buffer = bytes, static_cast<SocketOptions&&>(*this);
     }
-    SocketOptions&& with_dump_retries(unsigned count) && {
+    SocketOptions with_dump_retries(unsigned count) && {
         return dump_retries = count, static_cast<SocketOptions&&>(*this);
     }
 

@@ -4,6 +4,9 @@
 // fit ends the walk with malformed() set. Numbers are in host order, as netlink defines them.
 #pragma once
 
+#include <weft/netlink/ip_address.hpp>
+#include <weft/netlink/mac_address.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -13,8 +16,6 @@
 #include <string_view>
 #include <type_traits>
 #include <vector>
-#include <weft/netlink/ip_address.hpp>
-#include <weft/netlink/mac_address.hpp>
 
 namespace weft::netlink {
 

@@ -5,6 +5,9 @@
 // counted, never thrown.
 #pragma once
 
+#include <weft/p4switch/entry.hpp>
+#include <weft/p4switch/program.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -13,8 +16,6 @@
 #include <span>
 #include <string>
 #include <vector>
-#include <weft/p4switch/entry.hpp>
-#include <weft/p4switch/program.hpp>
 
 namespace weft::p4switch {
 
@@ -116,7 +117,8 @@ public:
     void remove_clone_session(std::uint32_t id);
     [[nodiscard]] std::vector<std::pair<std::uint32_t, CloneSession>> clone_sessions() const;
 
-    // Called inside process() for each sample, nothing suppressed; and for each log_msg of the program.
+    // Called inside process() for each sample, nothing suppressed; and for each log_msg of the program. The
+    // callbacks must not use the switch.
     void on_digest(std::function<void(const Digest&)> callback);
     void on_log(std::function<void(const std::string&)> callback);
 
