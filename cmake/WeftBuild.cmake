@@ -27,9 +27,17 @@ set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 set(CMAKE_C_FLAGS_DEBUG "-O0 -g1")
 set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g1")
 
+set(WEFT_SANITIZED OFF)  # the list itself has a comma, which a generator expression takes for a separator
 if(WEFT_SANITIZE)
+  set(WEFT_SANITIZED ON)
   add_compile_options(-fsanitize=${WEFT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=${WEFT_SANITIZE})
+endif()
+
+# A list of sanitizers has commas, which generator expressions do not take.
+set(WEFT_SANITIZED OFF)
+if(WEFT_SANITIZE)
+  set(WEFT_SANITIZED ON)
 endif()
 
 # Warnings are an interface of our own targets only, so that generated code and consumers are untouched.
@@ -39,4 +47,4 @@ target_compile_options(weft_warnings INTERFACE
   $<$<BOOL:${WEFT_WERROR}>:-Werror>
   # g++ 12 reports uninitialised and dangling members of coroutine frames that are neither (PR 105562 family).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-Wno-dangling-pointer>
-  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${WEFT_SANITIZE}>>:-Wno-error>)
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${WEFT_SANITIZED}>>:-Wno-error>)

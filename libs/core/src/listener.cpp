@@ -19,6 +19,7 @@ struct Listener::State {
     std::string path;  // the socket file that we made
     dev_t device = 0;
     ino_t inode = 0;
+    detail::FairTurns turns;
 
     ~State() { close(); }
 
@@ -156,6 +157,7 @@ Task<std::unique_ptr<Stream>> Listener::accept() { return accept_on(*state_); }
 
 Task<std::unique_ptr<Stream>> Listener::accept_on(State& state) {
     using namespace std::chrono_literals;
+    if (state.turns.is_over()) co_await yield();
     for (;;) {
         if (state.socket.get() < 0)
             throw ClosedError("the listener on " + state.local.to_string() + " is closed");

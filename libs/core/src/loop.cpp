@@ -48,6 +48,7 @@ struct Loop::Backend final : FdHandler {
 class Loop::RootOwner final : public detail::TaskOwner {
 public:
     void child_done(detail::TaskControl&) noexcept override {}
+    using TaskOwner::abandon_children;
 };
 
 Loop::Loop(TimeSource time)
@@ -62,7 +63,8 @@ Loop::Loop(TimeSource time)
 
 Loop::~Loop() {
     Loop* outer = std::exchange(detail::thread_state.loop, this);
-    root_.reset();
+    // While it still stands: a destructor may start a task, to have something cleaned up.
+    root_->abandon_children();
     while (ready_head_) {
         detail::TaskControl* task = std::exchange(ready_head_, ready_head_->next_ready_);
         task->drop_ref();

@@ -1,9 +1,11 @@
 #include <weft/core/error.hpp>
+#include <weft/core/sleep.hpp>
 #include <weft/core/stream.hpp>
 
 namespace weft {
 
 Task<std::size_t> Stream::read_some(std::span<std::byte> buffer) {
+    if (read_turns_.is_over()) co_await yield();
     for (;;) {
         const IoResult result = try_read(buffer);
         if (result.status != IoResult::Status::would_block) co_return result.bytes;
@@ -14,6 +16,7 @@ Task<std::size_t> Stream::read_some(std::span<std::byte> buffer) {
 Task<void> Stream::read_exactly(std::span<std::byte> buffer) {
     const std::size_t wanted = buffer.size();
     while (!buffer.empty()) {
+        if (read_turns_.is_over()) co_await yield();
         const IoResult result = try_read(buffer);
         if (result.status == IoResult::Status::end)
             throw ClosedError(peer() + " ended the stream after " + std::to_string(wanted - buffer.size()) +
@@ -28,6 +31,7 @@ Task<void> Stream::read_exactly(std::span<std::byte> buffer) {
 
 Task<void> Stream::write_all(std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
+        if (write_turns_.is_over()) co_await yield();
         const ConstBuffer buffer{bytes.data(), bytes.size()};
         const IoResult result = try_write({&buffer, 1});
         if (result.status == IoResult::Status::would_block) {

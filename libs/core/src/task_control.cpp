@@ -16,6 +16,10 @@ void Waiter::throw_outside_task() {
     throw UsageError("co_await of a weft operation outside of a weft task; start it with weft::run or spawn");
 }
 
+void Waiter::throw_waits_for_itself() {
+    throw UsageError("task '" + current_task().name() + "' waits for its own end");
+}
+
 std::exception_ptr cancelled_exception() noexcept { return std::make_exception_ptr(Cancelled()); }
 
 TaskControl& current_task() {
@@ -23,8 +27,11 @@ TaskControl& current_task() {
     return *thread_state.task;
 }
 
-TaskOwner::~TaskOwner() {
-    while (!children_.empty()) children_.pop_front().abandon();
+TaskOwner::~TaskOwner() { abandon_children(); }
+
+void TaskOwner::abandon_children() noexcept {
+    // Newest first, as locals die: a task may use what an older one holds, such as the permit of a semaphore.
+    while (!children_.empty()) children_.pop_back().abandon();
 }
 
 void TaskOwner::cancel_children() noexcept {
@@ -41,18 +48,26 @@ TaskControl::TaskControl(Loop& loop, TaskOwner& owner, std::coroutine_handle<> r
 
 bool TaskControl::cancel() noexcept {
     if (done_) return false;
-    ++cancel_requests_;
-    if (waiter_) {
-        waiter_->cancel_wait();
-    } else {
-        cancel_due_ = true;
-    }
+    (void)request_cancel();
     return true;
 }
 
-unsigned TaskControl::uncancel() noexcept {
-    if (cancel_requests_ > 0) --cancel_requests_;
-    if (cancel_requests_ == 0) cancel_due_ = false;
+CancelRequest TaskControl::request_cancel() noexcept {
+    ++cancel_requests_;
+    if (waiter_) {
+        ++deliveries_;
+        waiter_->cancel_wait();
+        return {deliveries_, false};
+    }
+    ++cancels_due_;
+    return {deliveries_, true};
+}
+
+unsigned TaskControl::withdraw(const CancelRequest& request) noexcept {
+    --cancel_requests_;
+    if (request.due && request.deliveries == deliveries_) --cancels_due_;
+    // It may have been set aside and be due again (redeliver_cancel()).
+    if (cancel_requests_ == 0) cancels_due_ = 0;
     return cancel_requests_;
 }
 
@@ -62,7 +77,7 @@ void TaskControl::run() noexcept {
         drop_ref();
         return;
     }
-    if (!started_ && cancel_due_) {
+    if (!started_ && cancels_due_ > 0) {
         set_cancelled();
         root_ended_ = true;
         finish();

@@ -56,7 +56,7 @@ void TaskGroup::stop() noexcept {
     cancel_children();
     if (in_body_) {
         body_cancelled_by_us_ = true;
-        block_.cancel();
+        request_ = block_.request_cancel();
     }
 }
 
@@ -64,7 +64,7 @@ void TaskGroup::body_ended(std::exception_ptr error) noexcept {
     in_body_ = false;
     // Our own request, delivered or not, is settled here; what is left came from outside.
     const bool ours = body_cancelled_by_us_;
-    if (ours && block_.uncancel() > outer_requests_) cancelled_ = true;
+    if (ours && block_.withdraw(request_) > outer_requests_) cancelled_ = true;
     if (!error) return;
     try {
         std::rethrow_exception(error);

@@ -13,7 +13,7 @@ TimeoutScope::~TimeoutScope() { end(); }
 
 void TimeoutScope::fire() noexcept {
     expired_ = true;
-    task_.cancel();
+    request_ = task_.request_cancel();
 }
 
 // Takes the scope's own request back, delivered or not; returns how many remain.
@@ -21,7 +21,7 @@ unsigned TimeoutScope::end() noexcept {
     disarm();
     if (ended_) return task_.cancel_requests();
     ended_ = true;
-    return expired_ ? task_.uncancel() : task_.cancel_requests();
+    return expired_ ? task_.withdraw(request_) : task_.cancel_requests();
 }
 
 bool TimeoutScope::claim() noexcept { return expired_ && !ended_ && end() <= outer_requests_; }

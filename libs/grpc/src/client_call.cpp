@@ -1,13 +1,14 @@
 #include "client_call.hpp"
 
-#include <algorithm>
-#include <array>
-#include <vector>
-#include <weft/core/error.hpp>
-
 #include "channel_core.hpp"
 #include "status_wire.hpp"
 #include "wire.hpp"
+
+#include <weft/core/error.hpp>
+
+#include <algorithm>
+#include <array>
+#include <vector>
 
 namespace weft::grpc::detail {
 
@@ -40,12 +41,12 @@ ClientCall::ClientCall(ChannelCore& channel, CallKind kind, std::string_view met
 }
 
 ClientCall::~ClientCall() {
-    if (!ended_) fail(Status(StatusCode::cancelled, "the call object was dropped"));
-    while (!waits_.empty()) {
-        CallWait& wait = waits_.pop_front();
+    waits_.for_each([](CallWait& wait) {
         wait.call_ = nullptr;
-        wait.wake();
-    }
+        static_cast<ListHook<>&>(wait).unlink();
+        if (wait.waiting()) wait.wake();
+    });
+    if (!ended_) fail(Status(StatusCode::cancelled, "the call object was dropped"));
 }
 
 void ClientCall::launch() {
@@ -328,17 +329,14 @@ void ClientCall::add_wait(CallWait& wait) noexcept {
     if (wait.event_ == CallEvent::message) settle_window();
 }
 
+// A wait stays in the list until its task has run: the call may be dropped before.
 void ClientCall::notify(CallEvent event) noexcept {
     waits_.for_each([this, event](CallWait& wait) {
-        if (!ended_ && wait.event_ != event) return;
-        static_cast<ListHook<>&>(wait).unlink();
-        wait.wake();
+        if (wait.waiting() && (ended_ || wait.event_ == event)) wait.wake();
     });
 }
 
 // The functions of detail/call_core.hpp.
-
-void ClientCallDelete::operator()(ClientCall* call) const noexcept { delete call; }
 
 ClientCallPtr new_call(ChannelCore& channel, CallKind kind, std::string_view method, CallOptions&& options) {
     return ClientCallPtr(new ClientCall(channel, kind, method, std::move(options)));

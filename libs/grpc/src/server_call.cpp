@@ -1,13 +1,14 @@
 #include "server_call.hpp"
 
+#include "server_state.hpp"
+#include "wire.hpp"
+
+#include <weft/core/error.hpp>
+
 #include <algorithm>
 #include <array>
 #include <exception>
 #include <vector>
-#include <weft/core/error.hpp>
-
-#include "server_state.hpp"
-#include "wire.hpp"
 
 namespace weft::grpc::detail {
 
@@ -316,9 +317,10 @@ void ServerCall::handler_done(weft::detail::TaskControl& task) noexcept {
             } catch (const Cancelled&) {
                 finish(Status(StatusCode::cancelled, "the handler was cancelled"));
             } catch (...) {
-                if (const auto& log = connection_.server().options().handler_error) {
+                const ServerOptions& options = connection_.server().options();
+                if (options.handler_error) {
                     try {
-                        log(method_, error);
+                        options.handler_error(method_, error, options.handler_error_user);
                     } catch (...) {  // a log that fails must not take the server with it
                     }
                 }
@@ -342,8 +344,9 @@ void ServerCall::settle() noexcept {
     if (closed_) connection_.call_over(*this);
 }
 
+// The wait stays registered until its task has run, so that no second reader takes what woke it.
 void ServerCall::wake(ServerEvent event) noexcept {
-    if (ServerWait* waiting = std::exchange(waiter(event), nullptr)) waiting->wake();
+    if (ServerWait* waiting = waiter(event); waiting && waiting->waiting()) waiting->wake();
 }
 
 }  // namespace weft::grpc::detail

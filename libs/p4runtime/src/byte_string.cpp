@@ -1,11 +1,11 @@
 // Unsigned big-endian byte strings of any length.
 #include "byte_string.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstdio>
+
+#include <arpa/inet.h>
 
 namespace weft::p4runtime::byte_string {
 

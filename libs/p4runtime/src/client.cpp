@@ -1,11 +1,12 @@
 // The client's connection, pipeline, writes and reads. The convenience calls are in client_calls.cpp.
-#include <fstream>
-#include <sstream>
-#include <weft/core/timeout.hpp>
-
 #include "client_state.hpp"
 #include "entity_codec.hpp"
 #include "entity_reader.hpp"
+
+#include <weft/core/timeout.hpp>
+
+#include <fstream>
+#include <sstream>
 
 namespace weft::p4runtime {
 
@@ -202,8 +203,6 @@ PipelineConfig PipelineConfig::load(const std::string& p4info_path, const std::s
 
 Client make_client(std::shared_ptr<ClientState> state) { return Client(std::move(state)); }
 
-Client::Client(ClientOptions options)
-    : state_(std::make_shared<ClientState>(std::move(options), make_grpc_transport)) {}
 Client::Client(std::shared_ptr<ClientState> state) : state_(std::move(state)) {}
 Client::Client(Client&&) noexcept = default;
 

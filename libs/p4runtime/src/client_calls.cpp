@@ -1,10 +1,11 @@
 // The client's calls by purpose: tables, counters, registers, replication, packets, digests.
-#include <algorithm>
-#include <iterator>
-#include <weft/core/timeout.hpp>
-
 #include "client_state.hpp"
 #include "entity_codec.hpp"
+
+#include <weft/core/timeout.hpp>
+
+#include <algorithm>
+#include <iterator>
 
 namespace weft::p4runtime {
 

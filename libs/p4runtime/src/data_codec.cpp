@@ -1,9 +1,10 @@
 // Structured values (registers, digests) to P4Data and back, guided by the type in the P4Info.
-#include <algorithm>
+#include "entity_codec.hpp"
+
 #include <weft/p4runtime/error.hpp>
 #include <weft/p4runtime/value_codec.hpp>
 
-#include "entity_codec.hpp"
+#include <algorithm>
 
 namespace weft::p4runtime {
 

@@ -1,9 +1,10 @@
 // Every entity kind but table entries, to messages and back.
 #include "entity_codec.hpp"
 
-#include <algorithm>
 #include <weft/p4runtime/error.hpp>
 #include <weft/p4runtime/value_codec.hpp>
+
+#include <algorithm>
 
 namespace weft::p4runtime {
 

@@ -1,9 +1,9 @@
 // Reads: one request, its answers decoded one entity at a time.
 #include "entity_reader.hpp"
 
-#include <weft/core/timeout.hpp>
-
 #include "entity_codec.hpp"
+
+#include <weft/core/timeout.hpp>
 
 namespace weft::p4runtime {
 

@@ -1,7 +1,8 @@
 // Texts of the P4Runtime errors.
+#include <weft/p4runtime/error.hpp>
+
 #include <algorithm>
 #include <array>
-#include <weft/p4runtime/error.hpp>
 
 namespace weft::p4runtime {
 

@@ -1,16 +1,18 @@
 // Loading of P4Info files and the lookups.
+#include "p4info_index.hpp"
+
+#include <weft/p4runtime/error.hpp>
+#include <weft/p4runtime/p4info.hpp>
+
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/text_format.h>
-#include <p4/config/v1/p4info.pb.h>
 
 #include <algorithm>
 #include <climits>
 #include <fstream>
 #include <sstream>
-#include <weft/p4runtime/error.hpp>
-#include <weft/p4runtime/p4info.hpp>
 
-#include "p4info_index.hpp"
+#include <p4/config/v1/p4info.pb.h>
 
 namespace weft::p4runtime {
 

@@ -1,9 +1,9 @@
 // From the P4Info message to plain values, checking what a hostile or damaged file may contain.
 #include "p4info_index.hpp"
 
-#include <p4/config/v1/p4info.pb.h>
-
 #include <weft/p4runtime/error.hpp>
+
+#include <p4/config/v1/p4info.pb.h>
 
 namespace weft::p4runtime {
 

@@ -2,9 +2,10 @@
 #include "status_codec.hpp"
 
 #include <google/rpc/status.pb.h>
-#include <p4/v1/p4runtime.pb.h>
 
 #include <climits>
+
+#include <p4/v1/p4runtime.pb.h>
 
 namespace weft::p4runtime {
 

@@ -1,11 +1,12 @@
 // Table entries, actions and match fields to messages and back.
-#include <algorithm>
-#include <weft/p4runtime/error.hpp>
-#include <weft/p4runtime/value_codec.hpp>
-
 #include "byte_string.hpp"
 #include "entity_codec.hpp"
 #include "name_index.hpp"
+
+#include <weft/p4runtime/error.hpp>
+#include <weft/p4runtime/value_codec.hpp>
+
+#include <algorithm>
 
 namespace weft::p4runtime {
 

@@ -1,9 +1,9 @@
 // Values and match values: conversion to numbers and text, comparison.
+#include "byte_string.hpp"
+
 #include <weft/p4runtime/error.hpp>
 #include <weft/p4runtime/match_value.hpp>
 #include <weft/p4runtime/value_codec.hpp>
-
-#include "byte_string.hpp"
 
 namespace weft::p4runtime {
 

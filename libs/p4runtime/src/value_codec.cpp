@@ -1,9 +1,10 @@
 // The value and match codec: user values to canonical byte strings and back.
-#include <charconv>
+#include "byte_string.hpp"
+
 #include <weft/p4runtime/error.hpp>
 #include <weft/p4runtime/value_codec.hpp>
 
-#include "byte_string.hpp"
+#include <charconv>
 
 namespace weft::p4runtime {
 

@@ -62,6 +62,12 @@ public:
         return first;
     }
 
+    T& pop_back() noexcept {
+        T& last = *static_cast<T*>(head_.prev_);
+        static_cast<Hook&>(last).unlink();
+        return last;
+    }
+
     // Moves every element of `other` to the end of this list.
     void splice_back(IntrusiveList& other) noexcept {
         if (other.empty()) return;

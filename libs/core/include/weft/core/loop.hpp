@@ -98,6 +98,7 @@ public:
 private:
     friend class detail::TaskControl;
     friend class detail::Waiter;
+    friend class testing::LoopStepper;
     struct Backend;
     class RootOwner;
 
@@ -156,9 +157,10 @@ inline bool detail::Waiter::cancel_pending() {
     TaskControl* task = thread_state.task;
     if (!task) [[unlikely]]
         throw_outside_task();
-    if (!task->cancel_due_) [[likely]]
+    if (task->cancels_due_ == 0) [[likely]]
         return false;
-    task->cancel_due_ = false;
+    task->cancels_due_ = 0;
+    ++task->deliveries_;
     cancelled_ = true;
     return true;
 }
@@ -177,6 +179,8 @@ class JoinWaiter : public Waiter, public Joiner {
 public:
     explicit JoinWaiter(TaskControl& target) noexcept : target_(target) { target.mark_retrieved(); }
     bool await_ready() {
+        if (&target_ == thread_state.task) [[unlikely]]
+            throw_waits_for_itself();
         if (target_.done()) {
             (void)cancel_pending();
             return true;

@@ -18,7 +18,7 @@ namespace weft {
 struct IoResult {
     enum class Status { ok, would_block, end };
     Status status;
-    std::size_t bytes;  // > 0 with ok, else 0
+    std::size_t bytes;  // > 0 with ok (unless nothing was asked for), else 0
 
     static constexpr IoResult done(std::size_t n) noexcept { return {Status::ok, n}; }
     static constexpr IoResult again() noexcept { return {Status::would_block, 0}; }
@@ -31,6 +31,19 @@ struct ConstBuffer {
     std::size_t size;
 };
 
+namespace detail {
+
+// A stream that is always ready never suspends its reader; this says when that one should let others run.
+class FairTurns {
+public:
+    [[nodiscard]] bool is_over() noexcept { return ++count_ % 64 == 0; }
+
+private:
+    unsigned count_ = 0;
+};
+
+}  // namespace detail
+
 class Stream {
 public:
     Stream() = default;
@@ -39,8 +52,8 @@ public:
     // Abortive: closes without waiting.
     virtual ~Stream() = default;
 
-    // Reads what is there, without waiting. end: the peer has finished writing. Throws SystemError
-    // (ECONNRESET …) and ClosedError after close().
+    // Reads what is there, without waiting; an empty buffer gives ok and 0. end: the peer has finished
+    // writing. Throws SystemError (ECONNRESET …) and ClosedError after close().
     virtual IoResult try_read(std::span<std::byte> buffer) = 0;
     // Writes what fits, without waiting; may take a part. At most 64 buffers are looked at. Never says end;
     // throws SystemError (EPIPE …) and ClosedError.
@@ -68,6 +81,10 @@ public:
     // been written: the stream is then good for close() only.
     [[nodiscard]] Task<void> write_all(std::span<const std::byte> bytes);
     [[nodiscard]] Task<void> write_all(std::string_view text);
+
+private:
+    detail::FairTurns read_turns_;
+    detail::FairTurns write_turns_;
 };
 
 }  // namespace weft

@@ -13,6 +13,10 @@
 #include <exception>
 #include <string>
 
+namespace weft::testing {
+class LoopStepper;
+}
+
 namespace weft::detail {
 
 class TaskControl;
@@ -58,6 +62,7 @@ protected:
     }
     [[noreturn]] static void throw_cancelled();
     [[noreturn]] static void throw_outside_task();
+    [[noreturn]] static void throw_waits_for_itself();
 
     TaskControl* task_ = nullptr;
     bool cancelled_ = false;
@@ -91,11 +96,19 @@ public:
 protected:
     // Children that are still there are destroyed where they are suspended: a loop that ends does that.
     ~TaskOwner();
+    // Also those that are started meanwhile, by destructors.
+    void abandon_children() noexcept;
 
 private:
     friend class TaskControl;
     IntrusiveList<TaskControl, OwnedTaskTag> children_;
     std::size_t count_ = 0;
+};
+
+// One request to cancel, for the one who may take it back: a timeout, a group.
+struct CancelRequest {
+    std::uint32_t deliveries = 0;  // of the task, when the request was made
+    bool due = false;              // it waited for the task's next wait
 };
 
 class TaskControl : public ListHook<OwnedTaskTag> {
@@ -109,12 +122,16 @@ public:
 
     // Requests cancellation as asyncio's Task.cancel() does. False when the task has ended already.
     bool cancel() noexcept;
-    // Takes one request back; returns how many remain. At none, an undelivered cancellation is dropped.
-    unsigned uncancel() noexcept;
+    // The same for a task that has not ended, by one who may take the request back.
+    CancelRequest request_cancel() noexcept;
+    // Takes a request back; returns how many remain. One that was not thrown yet never will be.
+    unsigned withdraw(const CancelRequest& request) noexcept;
     [[nodiscard]] unsigned cancel_requests() const noexcept { return cancel_requests_; }
+    // True when the next wait will throw Cancelled.
+    [[nodiscard]] bool cancel_due() const noexcept { return cancels_due_ > 0; }
     // Makes the next wait throw Cancelled again, without a new request: the one that was thrown was set
     // aside for something more important.
-    void redeliver_cancel() noexcept { cancel_due_ = true; }
+    void redeliver_cancel() noexcept { ++cancels_due_; }
 
     [[nodiscard]] bool done() const noexcept { return done_; }
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -149,6 +166,7 @@ protected:
 
 private:
     friend class weft::Loop;
+    friend class weft::testing::LoopStepper;
     friend class Waiter;
     friend class TaskOwner;
     friend void root_finished() noexcept;
@@ -167,8 +185,9 @@ private:
     std::string name_;
     std::uint32_t refs_ = 1;  // the run itself; dropped by finish()
     std::uint32_t owning_handles_ = 0;
+    std::uint32_t deliveries_ = 0;  // how often Cancelled was thrown or passed on
     std::uint16_t cancel_requests_ = 0;
-    bool cancel_due_ : 1 = false;  // the next wait throws
+    std::uint16_t cancels_due_ = 0;  // the next wait throws, once for all of them
     bool started_ : 1 = false;
     bool root_ended_ : 1 = false;
     bool done_ : 1 = false;

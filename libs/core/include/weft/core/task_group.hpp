@@ -77,6 +77,7 @@ private:
 
     detail::TaskControl& block_;  // the task that runs the block
     unsigned outer_requests_;
+    detail::CancelRequest request_;
     std::vector<TaskGroupError::Failure> failures_;
     Join* join_ = nullptr;
     bool stopping_ = false;

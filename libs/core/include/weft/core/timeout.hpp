@@ -39,6 +39,7 @@ private:
 
     detail::TaskControl& task_;
     unsigned outer_requests_;
+    detail::CancelRequest request_;
     bool expired_ = false;
     bool ended_ = false;
 };

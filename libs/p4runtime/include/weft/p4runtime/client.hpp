@@ -103,7 +103,7 @@ public:
     [[nodiscard]] Task<std::string> capabilities();
 
     // --- writes -------------------------------------------------------------------------------------------
-    // All in one request. Throws BatchError with every update's status when any failed; a batch of one throws
+    // All in one request, which has to stay below the server's limit (usually 4 MiB). Throws BatchError with every update's status when any failed; a batch of one throws
     // DuplicateEntryError, EntryNotFoundError or Error.
     [[nodiscard]] Task<void> write(std::vector<Update> updates,
                                    Atomicity atomicity = Atomicity::continue_on_error);
