@@ -1,13 +1,6 @@
 // What the typed call objects are made of: the call behind them, and the waits on it.
 #pragma once
 
-#include <coroutine>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
 #include <weft/core/intrusive_list.hpp>
 #include <weft/core/loop.hpp>
 #include <weft/core/pimpl.hpp>
@@ -15,6 +8,14 @@
 #include <weft/grpc/codec.hpp>
 #include <weft/grpc/metadata.hpp>
 #include <weft/grpc/status.hpp>
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
 
 namespace weft::grpc::detail {
 
