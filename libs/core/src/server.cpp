@@ -1,10 +1,12 @@
-#include <algorithm>
 #include <weft/core/join.hpp>
 #include <weft/core/semaphore.hpp>
 #include <weft/core/server.hpp>
 #include <weft/core/spawn.hpp>
 #include <weft/core/task_group.hpp>
 #include <weft/core/timeout.hpp>
+#include <weft/core/tls_stream.hpp>
+
+#include <algorithm>
 
 namespace weft {
 
@@ -49,6 +51,10 @@ Task<void> Server::serve_one(std::shared_ptr<State> state, std::unique_ptr<Strea
     const std::string peer = stream->peer();
     std::exception_ptr failure;
     try {
+        if (state->options.tls_) {
+            auto secured = co_await tls_accept(std::move(stream), *state->options.tls_);
+            stream = std::move(secured);
+        }
         Connection connection(std::move(stream), state->options.limits_);
         co_await state->handler(connection);
         connection.writer.close();

@@ -26,3 +26,6 @@
 #include <weft/core/task.hpp>
 #include <weft/core/task_group.hpp>
 #include <weft/core/timeout.hpp>
+#include <weft/core/tls_context.hpp>
+#include <weft/core/tls_error.hpp>
+#include <weft/core/tls_stream.hpp>

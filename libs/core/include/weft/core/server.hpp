@@ -1,17 +1,20 @@
 // start_server(): a task for each connection, all owned by one Server. asyncio.start_server.
 #pragma once
 
-#include <cstddef>
-#include <exception>
-#include <functional>
-#include <memory>
-#include <string>
-#include <utility>
 #include <weft/core/connection.hpp>
 #include <weft/core/listener.hpp>
 #include <weft/core/semaphore.hpp>
 #include <weft/core/socket_address.hpp>
 #include <weft/core/task.hpp>
+#include <weft/core/tls_context.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
 
 namespace weft {
 
@@ -29,6 +32,8 @@ public:
     }
     ServerOptions&& backlog(int n) && noexcept { return backlog_ = n, std::move(*this); }
     ServerOptions&& limits(ConnectionLimits limits) && noexcept { return limits_ = limits, std::move(*this); }
+    // Every connection begins with tls_accept(); one whose handshake fails goes to on_error.
+    ServerOptions&& tls(TlsContext context) && { return tls_ = std::move(context), std::move(*this); }
     // How long what a handler wrote may take to be sent after the handler has returned.
     ServerOptions&& linger(Duration d) && noexcept { return linger_ = d, std::move(*this); }
     // Told about a handler that ended with an error; it touches no other connection. Must not throw.
@@ -42,6 +47,7 @@ private:
     int backlog_ = Listener::default_backlog;
     ConnectionLimits limits_;
     Duration linger_ = std::chrono::seconds(10);
+    std::optional<TlsContext> tls_;
     std::function<void(const std::string&, std::exception_ptr)> on_error_;
 };
 
