@@ -13,7 +13,7 @@ packages_build=(
 packages_test=(
     libgtest-dev libgmock-dev
     libgrpc++-dev protobuf-compiler-grpc
-    iproute2 procps python3 python3-venv
+    iproute2 openssl procps python3 python3-venv
     clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev
 )
 
