@@ -29,3 +29,4 @@
 #include <weft/core/tls_context.hpp>
 #include <weft/core/tls_error.hpp>
 #include <weft/core/tls_stream.hpp>
+#include <weft/core/udp_socket.hpp>
