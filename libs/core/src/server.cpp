@@ -16,7 +16,7 @@ struct Server::State {
     State(ConnectionHandler h, const SocketAddress& address, ServerOptions&& o)
         : handler(std::move(h)),
           options(std::move(o)),
-          listener(address, options.backlog_),
+          listener(address, options.listen_),
           slots(std::max<std::size_t>(options.max_connections_, 1)) {}
 
     ConnectionHandler handler;

@@ -30,7 +30,13 @@ public:
     ServerOptions&& max_connections(std::size_t n) && noexcept {
         return max_connections_ = n, std::move(*this);
     }
-    ServerOptions&& backlog(int n) && noexcept { return backlog_ = n, std::move(*this); }
+    ServerOptions&& backlog(int n) && noexcept {
+        return listen_ = std::move(listen_).backlog(n), std::move(*this);
+    }
+    // As ListenOptions::reuse_port().
+    ServerOptions&& reuse_port(bool on) && noexcept {
+        return listen_ = std::move(listen_).reuse_port(on), std::move(*this);
+    }
     ServerOptions&& limits(ConnectionLimits limits) && noexcept { return limits_ = limits, std::move(*this); }
     // Every connection begins with tls_accept(); one whose handshake fails goes to on_error.
     ServerOptions&& tls(TlsContext context) && { return tls_ = std::move(context), std::move(*this); }
@@ -44,7 +50,7 @@ public:
 private:
     friend class Server;
     std::size_t max_connections_ = 10000;
-    int backlog_ = Listener::default_backlog;
+    ListenOptions listen_;
     ConnectionLimits limits_;
     Duration linger_ = std::chrono::seconds(10);
     std::optional<TlsContext> tls_;
