@@ -13,6 +13,7 @@
 #include <weft/core/dump_tasks.hpp>
 #include <weft/core/error.hpp>
 #include <weft/core/event.hpp>
+#include <weft/core/file.hpp>
 #include <weft/core/for_each.hpp>
 #include <weft/core/gather.hpp>
 #include <weft/core/generators.hpp>
@@ -21,11 +22,13 @@
 #include <weft/core/lock.hpp>
 #include <weft/core/log.hpp>
 #include <weft/core/loop.hpp>
+#include <weft/core/pipe.hpp>
 #include <weft/core/process.hpp>
 #include <weft/core/queue.hpp>
 #include <weft/core/race.hpp>
 #include <weft/core/resolve.hpp>
 #include <weft/core/run.hpp>
+#include <weft/core/run_loops.hpp>
 #include <weft/core/semaphore.hpp>
 #include <weft/core/server.hpp>
 #include <weft/core/shield.hpp>
@@ -39,5 +42,11 @@
 #include <weft/core/task.hpp>
 #include <weft/core/task_group.hpp>
 #include <weft/core/task_local.hpp>
+#include <weft/core/thread_pool.hpp>
 #include <weft/core/timeout.hpp>
+#include <weft/core/tls_context.hpp>
+#include <weft/core/tls_error.hpp>
+#include <weft/core/tls_stream.hpp>
+#include <weft/core/to_thread.hpp>
+#include <weft/core/udp_socket.hpp>
 #include <weft/core/wait.hpp>
