@@ -112,6 +112,8 @@ Task<void> configure_host_end(HostNode& host, Endpoint end, std::string gateway_
     const std::string name = interface_name(end);
     const netlink::Link link = co_await host.kernel.links().get(name);
     co_await host.kernel.links().disable_offloads(name);
+    // Up is not enough: a wire carries packets only once both ends have noticed each other.
+    co_await host.kernel.links().wait_running(link.index);
     if (*end.port != 0 || host.spec->ip.empty()) co_return;
     co_await host.kernel.addresses().add(link.index, IpPrefix::parse(host.spec->ip));
     if (host.spec->gateway.empty()) co_return;

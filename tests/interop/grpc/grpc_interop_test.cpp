@@ -76,7 +76,13 @@ public:
         for (int i = 0; i < request.count(); ++i) {
             if (request.sleep_ms() > 0) co_await pause(request.sleep_ms());
             reply.set_number(i);
-            co_await responses.write(reply);
+            // The cancellation may find the handler here as well as in its pause.
+            try {
+                co_await responses.write(reply);
+            } catch (const weft::Cancelled&) {
+                ++cancelled_;
+                throw;
+            }
         }
         if (request.fail_code() != 0) fail(request);
     }
