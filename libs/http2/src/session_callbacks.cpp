@@ -167,10 +167,13 @@ int SessionGlue::on_frame_recv(nghttp2_session* native, const nghttp2_frame* fra
 }
 
 void SessionGlue::goaway_received(Session& session, const nghttp2_goaway& frame) {
-    session.goaway_text_ = "the peer sent GOAWAY ";
-    session.goaway_text_ += to_string(static_cast<ErrorCode>(frame.error_code));
     const std::string_view debug = view(frame.opaque_data, std::min<std::size_t>(frame.opaque_data_len, 256));
-    if (!debug.empty()) session.goaway_text_.append(" (").append(debug).append(")");
+    // Some send a second one that does not repeat the reason.
+    if (session.goaway_text_.empty() || !debug.empty()) {
+        session.goaway_text_ = "the peer sent GOAWAY ";
+        session.goaway_text_ += to_string(static_cast<ErrorCode>(frame.error_code));
+        if (!debug.empty()) session.goaway_text_.append(" (").append(debug).append(")");
+    }
     session.draining_ = true;
     session.handler_.on_draining(static_cast<ErrorCode>(frame.error_code), debug);
     session.close_unsent();
