@@ -34,6 +34,12 @@ if(WEFT_SANITIZE)
   add_link_options(-fsanitize=${WEFT_SANITIZE})
 endif()
 
+# A list of sanitizers has commas, which generator expressions do not take.
+set(WEFT_SANITIZED OFF)
+if(WEFT_SANITIZE)
+  set(WEFT_SANITIZED ON)
+endif()
+
 # Warnings are an interface of our own targets only, so that generated code and consumers are untouched.
 add_library(weft_warnings INTERFACE)
 target_compile_options(weft_warnings INTERFACE

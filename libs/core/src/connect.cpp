@@ -1,13 +1,14 @@
-#include <sys/socket.h>
+#include "socket_stream.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <chrono>
 #include <weft/core/connect.hpp>
 #include <weft/core/error.hpp>
 #include <weft/core/sleep.hpp>
 
-#include "socket_stream.hpp"
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+#include <sys/socket.h>
 
 namespace weft {
 

@@ -1,11 +1,12 @@
-#include <algorithm>
+#include "wake_timer.hpp"
+
 #include <weft/core/connect.hpp>
 #include <weft/core/connection.hpp>
 #include <weft/core/gather.hpp>
 #include <weft/core/resolve.hpp>
 #include <weft/core/task_group.hpp>
 
-#include "wake_timer.hpp"
+#include <algorithm>
 
 namespace weft {
 

@@ -1,15 +1,16 @@
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "socket_stream.hpp"
 
-#include <cerrno>
-#include <chrono>
 #include <weft/core/error.hpp>
 #include <weft/core/listener.hpp>
 #include <weft/core/sleep.hpp>
 
-#include "socket_stream.hpp"
+#include <cerrno>
+#include <chrono>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace weft {
 

@@ -1,15 +1,16 @@
 #include "pipe_stream.hpp"
 
-#include <pthread.h>
-#include <sys/uio.h>
-#include <unistd.h>
+#include <weft/core/async_fd.hpp>
+#include <weft/core/error.hpp>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <ctime>
-#include <weft/core/async_fd.hpp>
-#include <weft/core/error.hpp>
+
+#include <pthread.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 namespace weft::detail {
 

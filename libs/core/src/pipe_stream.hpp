@@ -1,10 +1,11 @@
 // One end of a pipe as a stream that goes one way.
 #pragma once
 
-#include <memory>
-#include <string>
 #include <weft/core/stream.hpp>
 #include <weft/core/unique_fd.hpp>
+
+#include <memory>
+#include <string>
 
 namespace weft::detail {
 

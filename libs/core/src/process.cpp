@@ -1,8 +1,10 @@
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "pipe_stream.hpp"
+#include "spawn_child.hpp"
+
+#include <weft/core/async_fd.hpp>
+#include <weft/core/gather.hpp>
+#include <weft/core/process.hpp>
+#include <weft/core/timeout.hpp>
 
 #include <algorithm>
 #include <array>
@@ -12,13 +14,12 @@
 #include <cstring>
 #include <new>
 #include <optional>
-#include <weft/core/async_fd.hpp>
-#include <weft/core/gather.hpp>
-#include <weft/core/process.hpp>
-#include <weft/core/timeout.hpp>
 
-#include "pipe_stream.hpp"
-#include "spawn_child.hpp"
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace weft {
 

@@ -1,6 +1,7 @@
-#include <ares.h>
-#include <netdb.h>
-#include <sys/epoll.h>
+#include "wake_timer.hpp"
+
+#include <weft/core/async_fd.hpp>
+#include <weft/core/resolve.hpp>
 
 #include <algorithm>
 #include <array>
@@ -8,10 +9,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <weft/core/async_fd.hpp>
-#include <weft/core/resolve.hpp>
 
-#include "wake_timer.hpp"
+#include <ares.h>
+#include <netdb.h>
+#include <sys/epoll.h>
 
 namespace weft {
 

@@ -1,10 +1,11 @@
-#include <algorithm>
 #include <weft/core/join.hpp>
 #include <weft/core/semaphore.hpp>
 #include <weft/core/server.hpp>
 #include <weft/core/spawn.hpp>
 #include <weft/core/task_group.hpp>
 #include <weft/core/timeout.hpp>
+
+#include <algorithm>
 
 namespace weft {
 

@@ -1,12 +1,13 @@
+#include <weft/core/socket_address.hpp>
+
+#include <charconv>
+#include <cstring>
+
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-
-#include <charconv>
-#include <cstring>
-#include <weft/core/socket_address.hpp>
 
 namespace weft {
 

@@ -1,15 +1,16 @@
 #include "socket_stream.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
+#include <weft/core/connect.hpp>
+#include <weft/core/error.hpp>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <weft/core/connect.hpp>
-#include <weft/core/error.hpp>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 namespace weft {
 

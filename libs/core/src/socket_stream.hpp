@@ -1,11 +1,12 @@
 // The stream over a connected TCP or unix socket: system calls and nothing else.
 #pragma once
 
-#include <memory>
-#include <string>
 #include <weft/core/async_fd.hpp>
 #include <weft/core/socket_address.hpp>
 #include <weft/core/stream.hpp>
+
+#include <memory>
+#include <string>
 
 namespace weft::detail {
 

@@ -1,10 +1,11 @@
 #include "spawn_child.hpp"
 
-#include <spawn.h>
+#include <weft/core/error.hpp>
 
 #include <cerrno>
 #include <csignal>
-#include <weft/core/error.hpp>
+
+#include <spawn.h>
 
 namespace weft::detail {
 

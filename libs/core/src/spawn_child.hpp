@@ -1,10 +1,10 @@
 // Starting a child with posix_spawn: descriptors, signals, group, environment.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 namespace weft::detail {
 

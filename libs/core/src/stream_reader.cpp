@@ -1,7 +1,8 @@
-#include <algorithm>
-#include <limits>
 #include <weft/core/sleep.hpp>
 #include <weft/core/stream_reader.hpp>
+
+#include <algorithm>
+#include <limits>
 
 namespace weft {
 

@@ -1,9 +1,10 @@
-#include <exception>
 #include <weft/core/event.hpp>
 #include <weft/core/loop.hpp>
 #include <weft/core/spawn.hpp>
 #include <weft/core/stream_reader.hpp>
 #include <weft/core/stream_writer.hpp>
+
+#include <exception>
 
 namespace weft {
 

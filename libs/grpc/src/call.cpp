@@ -1,6 +1,6 @@
-#include <weft/grpc/call.hpp>
-
 #include "client_call.hpp"
+
+#include <weft/grpc/call.hpp>
 
 namespace weft::grpc {
 

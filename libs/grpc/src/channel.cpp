@@ -1,6 +1,6 @@
-#include <weft/grpc/channel.hpp>
-
 #include "channel_core.hpp"
+
+#include <weft/grpc/channel.hpp>
 
 namespace weft::grpc {
 
@@ -20,7 +20,7 @@ std::string_view to_string(ChannelConnectivity state) noexcept {
     return "?";
 }
 
-Channel::Channel(std::unique_ptr<detail::ChannelCore> core) noexcept : core_(std::move(core)) {}
+Channel::Channel(Pimpl<detail::ChannelCore> core) noexcept : core_(std::move(core)) {}
 Channel::Channel(Channel&&) noexcept = default;
 Channel& Channel::operator=(Channel&&) noexcept = default;
 Channel::~Channel() = default;
@@ -39,7 +39,8 @@ std::string Channel::last_connect_error() const { return core_->last_error(); }
 const std::string& Channel::target() const noexcept { return core_->target_text(); }
 
 Channel insecure_channel(std::string target, ChannelOptions options) {
-    return Channel(std::make_unique<detail::ChannelCore>(std::move(target), std::move(options)));
+    return Channel(
+        Pimpl<detail::ChannelCore>(new detail::ChannelCore(std::move(target), std::move(options))));
 }
 
 }  // namespace weft::grpc

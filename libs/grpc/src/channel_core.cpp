@@ -1,12 +1,14 @@
 #include "channel_core.hpp"
 
+#include <weft/core/connection.hpp>
+#include <weft/core/error.hpp>
+#include <weft/core/resolve.hpp>
+#include <weft/core/sleep.hpp>
+#include <weft/core/timeout.hpp>
+
 #include <algorithm>
 #include <exception>
 #include <random>
-#include <weft/core/connect.hpp>
-#include <weft/core/error.hpp>
-#include <weft/core/sleep.hpp>
-#include <weft/core/timeout.hpp>
 
 namespace weft::grpc::detail {
 
@@ -152,18 +154,9 @@ Task<void> ChannelCore::drive() {
 }
 
 Task<std::unique_ptr<Stream>> ChannelCore::open_stream() {
-    if (target_.addresses.empty())
-        throw weft::Error("no resolver for the name '" + target_.host + "'; use an address");
-    std::string failures;
-    for (const SocketAddress& address : target_.addresses) {
-        try {
-            co_return co_await connect(address);
-        } catch (const Error& error) {
-            if (!failures.empty()) failures += "; ";
-            failures += error.what();
-        }
-    }
-    throw weft::Error(failures);
+    std::vector<SocketAddress> addresses = target_.addresses;
+    if (addresses.empty()) addresses = co_await resolve(target_.host, target_.port);
+    co_return co_await connect_any(std::move(addresses));
 }
 
 // Until the server's SETTINGS are there: a socket that accepts is not yet a server.

@@ -1,16 +1,17 @@
 // ChannelCore: the state behind a Channel: connection, queue of calls without one, connectivity.
 #pragma once
 
-#include <memory>
-#include <string>
-#include <vector>
+#include "client_call.hpp"
+#include "target.hpp"
+
 #include <weft/core/event.hpp>
 #include <weft/core/task_control.hpp>
 #include <weft/grpc/channel.hpp>
 #include <weft/http2/session.hpp>
 
-#include "client_call.hpp"
-#include "target.hpp"
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace weft::grpc::detail {
 

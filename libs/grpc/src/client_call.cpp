@@ -338,8 +338,6 @@ void ClientCall::notify(CallEvent event) noexcept {
 
 // The functions of detail/call_core.hpp.
 
-void ClientCallDelete::operator()(ClientCall* call) const noexcept { delete call; }
-
 ClientCallPtr new_call(ChannelCore& channel, CallKind kind, std::string_view method, CallOptions&& options) {
     return ClientCallPtr(new ClientCall(channel, kind, method, std::move(options)));
 }

@@ -4,14 +4,15 @@
 //      └──────────────────────────┴─────────── finish ─────────────────┴──> ended
 #pragma once
 
-#include <string>
+#include "message_reader.hpp"
+
 #include <weft/core/frame_pool.hpp>
 #include <weft/core/timer.hpp>
 #include <weft/grpc/detail/call_core.hpp>
 #include <weft/http2/exchange.hpp>
 #include <weft/http2/session.hpp>
 
-#include "message_reader.hpp"
+#include <string>
 
 namespace weft::grpc::detail {
 

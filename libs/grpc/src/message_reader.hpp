@@ -3,11 +3,12 @@
 // Messages are looked at where they lie; nothing is copied per message.
 #pragma once
 
+#include <weft/grpc/status.hpp>
+#include <weft/http2/byte_buffer.hpp>
+
 #include <cstddef>
 #include <span>
 #include <string>
-#include <weft/grpc/status.hpp>
-#include <weft/http2/byte_buffer.hpp>
 
 namespace weft::grpc {
 

@@ -1,7 +1,7 @@
+#include "wire.hpp"
+
 #include <weft/core/error.hpp>
 #include <weft/grpc/metadata.hpp>
-
-#include "wire.hpp"
 
 namespace weft::grpc {
 

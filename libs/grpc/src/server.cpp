@@ -1,12 +1,14 @@
-#include <algorithm>
-#include <charconv>
+#include "server_state.hpp"
+#include "target.hpp"
+
 #include <weft/core/error.hpp>
 #include <weft/core/sleep.hpp>
 #include <weft/core/timeout.hpp>
+#include <weft/grpc/add_connection.hpp>
 #include <weft/grpc/server.hpp>
 
-#include "server_state.hpp"
-#include "target.hpp"
+#include <algorithm>
+#include <charconv>
 
 namespace weft::grpc {
 
@@ -166,7 +168,7 @@ Task<void> ServerState::wait_for_termination() {
 
 }  // namespace detail
 
-Server::Server(ServerOptions options) : state_(std::make_unique<detail::ServerState>(std::move(options))) {}
+Server::Server(ServerOptions options) : state_(make_pimpl<detail::ServerState>(std::move(options))) {}
 Server::Server(Server&&) noexcept = default;
 Server& Server::operator=(Server&&) noexcept = default;
 Server::~Server() = default;
@@ -178,7 +180,9 @@ Task<void> Server::start() {
     state_->start();
     co_return;
 }
-void Server::add_connection(std::unique_ptr<Stream> stream) { state_->add_connection(std::move(stream)); }
+void add_connection(Server& server, std::unique_ptr<Stream> stream) {
+    server.state().add_connection(std::move(stream));
+}
 Task<void> Server::stop(Duration grace) { return state_->stop(grace); }
 Task<void> Server::wait_for_termination() { return state_->wait_for_termination(); }
 std::size_t Server::active_calls() const noexcept { return state_->active_calls(); }

@@ -317,9 +317,10 @@ void ServerCall::handler_done(weft::detail::TaskControl& task) noexcept {
             } catch (const Cancelled&) {
                 finish(Status(StatusCode::cancelled, "the handler was cancelled"));
             } catch (...) {
-                if (const auto& log = connection_.server().options().handler_error) {
+                const ServerOptions& options = connection_.server().options();
+                if (options.handler_error) {
                     try {
-                        log(method_, error);
+                        options.handler_error(method_, error, options.handler_error_user);
                     } catch (...) {  // a log that fails must not take the server with it
                     }
                 }

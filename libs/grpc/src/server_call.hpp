@@ -5,8 +5,8 @@
 // It goes when the stream is closed and the handler has ended, in either order.
 #pragma once
 
-#include <optional>
-#include <string>
+#include "message_reader.hpp"
+
 #include <weft/core/frame_pool.hpp>
 #include <weft/core/task_control.hpp>
 #include <weft/core/timer.hpp>
@@ -14,7 +14,8 @@
 #include <weft/grpc/server_context.hpp>
 #include <weft/http2/exchange.hpp>
 
-#include "message_reader.hpp"
+#include <optional>
+#include <string>
 
 namespace weft::grpc::detail {
 

@@ -1,8 +1,9 @@
-#include <algorithm>
+#include "server_call.hpp"
+
 #include <weft/core/error.hpp>
 #include <weft/grpc/server_context.hpp>
 
-#include "server_call.hpp"
+#include <algorithm>
 
 namespace weft::grpc {
 

@@ -1,19 +1,20 @@
 // The state behind a Server: methods, ports, connections; and one connection with its calls.
 #pragma once
 
-#include <exception>
-#include <memory>
-#include <string>
-#include <string_view>
-#include <unordered_map>
-#include <vector>
+#include "server_call.hpp"
+
 #include <weft/core/event.hpp>
 #include <weft/core/listener.hpp>
 #include <weft/core/task_control.hpp>
 #include <weft/grpc/server.hpp>
 #include <weft/http2/session.hpp>
 
-#include "server_call.hpp"
+#include <exception>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
 
 namespace weft::grpc::detail {
 

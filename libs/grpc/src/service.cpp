@@ -5,7 +5,7 @@ namespace weft::grpc {
 
 Service::~Service() = default;
 
-void Service::add(std::string path, std::unique_ptr<detail::MethodHandler> handler) {
+void Service::add(std::string path, Pimpl<detail::MethodHandler> handler) {
     if (path.size() < 2 || path[0] != '/')
         throw UsageError("method path '" + path + "': write /package.Service/Method");
     methods_.push_back({std::move(path), std::move(handler)});

@@ -1,8 +1,8 @@
 #include "status_wire.hpp"
 
-#include <string>
-
 #include "wire.hpp"
+
+#include <string>
 
 namespace weft::grpc::wire {
 

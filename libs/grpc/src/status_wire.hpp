@@ -1,11 +1,12 @@
 // Where statuses come from on the wire: trailers, HTTP status codes, HTTP/2 error codes.
 #pragma once
 
-#include <optional>
-#include <string_view>
 #include <weft/grpc/status.hpp>
 #include <weft/http2/exchange.hpp>
 #include <weft/http2/header.hpp>
+
+#include <optional>
+#include <string_view>
 
 namespace weft::grpc::wire {
 

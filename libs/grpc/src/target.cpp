@@ -1,8 +1,9 @@
 #include "target.hpp"
 
+#include <weft/core/error.hpp>
+
 #include <charconv>
 #include <optional>
-#include <weft/core/error.hpp>
 
 namespace weft::grpc {
 

@@ -1,10 +1,11 @@
 // A channel's target: text that names a server.
 #pragma once
 
+#include <weft/core/socket_address.hpp>
+
 #include <string>
 #include <string_view>
 #include <vector>
-#include <weft/core/socket_address.hpp>
 
 namespace weft::grpc {
 

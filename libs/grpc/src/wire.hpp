@@ -1,12 +1,13 @@
 // The text forms of gRPC over HTTP/2: timeouts, percent-encoded messages, base64 metadata, header names.
 #pragma once
 
-#include <optional>
-#include <string>
-#include <string_view>
 #include <weft/core/timer.hpp>
 #include <weft/grpc/metadata.hpp>
 #include <weft/http2/header.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace weft::grpc::wire {
 

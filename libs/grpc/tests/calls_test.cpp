@@ -1,11 +1,13 @@
 // Unary calls between our client and our server, over real sockets.
-#include <gtest/gtest.h>
-#include <unistd.h>
+#include "echo_service.hpp"
 
-#include <vector>
 #include <weft/testing/co_test.hpp>
 
-#include "echo_service.hpp"
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include <unistd.h>
 
 namespace weft::test {
 namespace {
@@ -63,14 +65,14 @@ CO_TEST(UnaryCall, error_carries_code_details_and_binary_details) {
 
 CO_TEST(UnaryCall, text_of_a_handlers_exception_stays_on_the_server) {
     std::string logged;
-    EchoPair echo(
-        grpc::ServerOptions().on_handler_error([&logged](std::string_view, std::exception_ptr error) {
-            try {
-                std::rethrow_exception(error);
-            } catch (const std::exception& e) {
-                logged = e.what();
-            }
-        }));
+    const auto log = [](std::string_view, std::exception_ptr error, void* user) {
+        try {
+            std::rethrow_exception(error);
+        } catch (const std::exception& e) {
+            *static_cast<std::string*>(user) = e.what();
+        }
+    };
+    EchoPair echo(grpc::ServerOptions().on_handler_error(log, &logged));
     co_await echo.start();
     auto call = echo.stub->Say(request_of("throw"));
     const grpc::Status& status = co_await call.status();

@@ -1,13 +1,14 @@
 // The service of the tests, and a server of it on 127.0.0.1.
 #pragma once
 
-#include <memory>
-#include <string>
-#include <utility>
+#include "echo.weft.hpp"
+
 #include <weft/core.hpp>
 #include <weft/grpc/server.hpp>
 
-#include "echo.weft.hpp"
+#include <memory>
+#include <string>
+#include <utility>
 
 namespace weft::test {
 

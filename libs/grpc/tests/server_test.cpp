@@ -2,7 +2,9 @@
 #include "echo_service.hpp"
 
 #include <weft/core/connect.hpp>
+#include <weft/grpc/add_connection.hpp>
 #include <weft/testing/co_test.hpp>
+#include <weft/testing/memory_stream.hpp>
 
 #include <gtest/gtest.h>
 
@@ -147,6 +149,22 @@ CO_TEST(Server, service_of_raw_bytes_is_written_by_hand) {
     const std::string answer = co_await channel.unary_unary("/demo.Upper/Do")("loud");
     EXPECT_EQ(answer, "LOUD");
     co_await channel.close();
+    co_await server.stop();
+}
+
+CO_TEST(Server, serves_a_stream_that_came_from_elsewhere) {
+    Upper upper;
+    grpc::Server server;
+    server.add_service(upper);
+    co_await server.start();
+    auto streams = testing::memory_stream_pair();
+    grpc::add_connection(server, std::move(streams.second));
+    co_await streams.first->write_all("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    co_await streams.first->write_all(std::string_view("\0\0\0\4\0\0\0\0\0", 9));
+    std::vector<std::byte> settings(9);
+    co_await streams.first->read_exactly(settings);
+    EXPECT_EQ(settings[3], std::byte{4}) << "the server's first frame is SETTINGS";
+    streams.first->close();
     co_await server.stop();
 }
 

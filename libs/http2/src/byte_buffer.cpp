@@ -1,7 +1,8 @@
+#include <weft/http2/byte_buffer.hpp>
+
 #include <algorithm>
 #include <cstdlib>
 #include <new>
-#include <weft/http2/byte_buffer.hpp>
 
 namespace weft::http2 {
 

@@ -1,7 +1,7 @@
-#include <weft/http2/exchange.hpp>
-
 #include "native_fields.hpp"
 #include "session_glue.hpp"
+
+#include <weft/http2/exchange.hpp>
 
 namespace weft::http2 {
 

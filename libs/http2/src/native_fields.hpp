@@ -1,11 +1,12 @@
 // nghttp2's form of a header block, on the stack for blocks of ordinary size.
 #pragma once
 
+#include <weft/http2/header.hpp>
+
 #include <nghttp2/nghttp2.h>
 
 #include <array>
 #include <vector>
-#include <weft/http2/header.hpp>
 
 namespace weft::http2 {
 
@@ -19,9 +20,9 @@ public:
         }
         for (std::size_t i = 0; i < size_; ++i) {
             const HeaderField& field = fields[i];
-            data_[i] = {bytes(field.name), bytes(field.value), field.name.size(), field.value.size(),
-                        static_cast<std::uint8_t>(field.no_index ? NGHTTP2_NV_FLAG_NO_INDEX
-                                                                 : NGHTTP2_NV_FLAG_NONE)};
+            data_[i] = {
+                bytes(field.name), bytes(field.value), field.name.size(), field.value.size(),
+                static_cast<std::uint8_t>(field.no_index ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE)};
         }
     }
     NativeFields(const NativeFields&) = delete;

@@ -1,14 +1,15 @@
-#include <algorithm>
-#include <cstring>
-#include <exception>
+#include "native_fields.hpp"
+#include "session_glue.hpp"
+
 #include <weft/core/error.hpp>
 #include <weft/core/sleep.hpp>
 #include <weft/core/spawn.hpp>
 #include <weft/core/timeout.hpp>
 #include <weft/http2/session.hpp>
 
-#include "native_fields.hpp"
-#include "session_glue.hpp"
+#include <algorithm>
+#include <cstring>
+#include <exception>
 
 namespace weft::http2 {
 

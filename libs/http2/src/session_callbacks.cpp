@@ -1,8 +1,8 @@
+#include "session_glue.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <new>
-
-#include "session_glue.hpp"
 
 namespace weft::http2 {
 
@@ -152,8 +152,11 @@ int SessionGlue::on_frame_recv(nghttp2_session* native, const nghttp2_frame* fra
                 if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
                     ping_acknowledged(session, frame->ping.opaque_data);
                 break;
-            case NGHTTP2_GOAWAY: goaway_received(session, frame->goaway); break;
-            default: break;
+            case NGHTTP2_GOAWAY:
+                goaway_received(session, frame->goaway);
+                break;
+            default:
+                break;
         }
     });
 }

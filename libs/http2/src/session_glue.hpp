@@ -1,9 +1,9 @@
 // The callbacks that nghttp2 makes into a session.
 #pragma once
 
-#include <nghttp2/nghttp2.h>
-
 #include <weft/http2/session.hpp>
+
+#include <nghttp2/nghttp2.h>
 
 namespace weft::http2 {
 

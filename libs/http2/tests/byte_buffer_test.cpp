@@ -1,8 +1,9 @@
+#include <weft/http2/byte_buffer.hpp>
+
 #include <gtest/gtest.h>
 
 #include <random>
 #include <string>
-#include <weft/http2/byte_buffer.hpp>
 
 namespace weft::http2 {
 namespace {

@@ -1,12 +1,19 @@
 #include "codec.hpp"
 #include "socket_state.hpp"
 
+#include <weft/core/sleep.hpp>
 #include <weft/netlink/error.hpp>
+#include <weft/netlink/links.hpp>
+#include <weft/netlink/monitor.hpp>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <limits>
 
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include <sys/socket.h>
 
 namespace weft::netlink {
 
@@ -37,6 +44,86 @@ Task<void> change(State state, std::uint16_t type, std::uint16_t flags, const ch
     const Answer answer =
         co_await transact(std::move(state), encode_address(type, flags, address), Expect::ack, nullptr);
     require_success(answer, [&] { return verb + (" " + show(address)); });
+}
+
+struct Membership {
+    IfIndex index;
+    IpAddress group;
+};
+
+std::optional<Membership> decode_membership(const MessageView& message) {
+    const auto fixed = message.fixed<ifaddrmsg>();
+    if (message.type() != RTM_GETMULTICAST || !fixed) return std::nullopt;
+    AttributeReader reader = message.attributes(sizeof *fixed);
+    while (const auto attribute = reader.next()) {
+        const auto group = attribute->type() == IFA_MULTICAST ? attribute->ip() : std::nullopt;
+        if (!group) continue;
+        Membership membership;
+        membership.index = IfIndex(fixed->ifa_index);
+        membership.group = *group;
+        return membership;
+    }
+    return std::nullopt;
+}
+
+// Whether the host hears neighbour solicitations for an address: RFC 4291 section 2.7.1.
+Task<bool> hears_solicitations(State state, IfIndex index, IpAddress address) {
+    std::array<std::uint8_t, 16> bytes{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x01, 0xff};
+    std::copy(address.bytes().begin() + 13, address.bytes().end(), bytes.begin() + 13);
+    const IpAddress group = *IpAddress::from_bytes(bytes);
+    MessageBuilder request(RTM_GETMULTICAST);
+    ifaddrmsg fixed{};
+    fixed.ifa_family = AF_INET6;
+    request.fixed(fixed);
+    Collector<Membership> sink(decode_membership);
+    const Answer answer = co_await transact(std::move(state), std::move(request), Expect::dump, &sink);
+    require_success(answer, [] { return std::string("list multicast groups"); });
+    co_return std::any_of(sink.items.begin(), sink.items.end(),
+                          [&](const Membership& item) { return item.index == index && item.group == group; });
+}
+
+// The kernel joins an address's solicited-node group from a work queue, after it has acknowledged the address
+// and without telling anybody: until then the address exists and does not answer.
+Task<void> wait_for_solicitations(State state, IfIndex index, IpAddress address) {
+    constexpr std::uint32_t no_neighbours = 0x80 | 0x8;  // IFF_NOARP, IFF_LOOPBACK: they join no such group
+    const Link link = co_await Links(state).get(index);
+    if (address.is_v4() || (link.flags & no_neighbours)) co_return;
+    constexpr std::chrono::milliseconds longest(50);
+    for (std::chrono::milliseconds pause(1);; pause = std::min(2 * pause, longest)) {
+        const bool joined = co_await hears_solicitations(state, index, address);
+        if (joined) co_return;
+        co_await sleep(pause);
+        const std::vector<Address> addresses = co_await list_addresses(state, index);
+        const bool there = std::any_of(addresses.begin(), addresses.end(), [&](const Address& other) {
+            return other.prefix.address() == address;
+        });
+        if (!there) throw Error(EADDRNOTAVAIL, "wait for address " + address.to_string(), Error::Details());
+    }
+}
+
+Task<void> wait_until_usable(State state, IfIndex index, IpAddress wanted) {
+    MonitorOptions options;
+    options.links = options.routes = options.neighbours = false;
+    Monitor monitor(state->network_namespace(), options);
+    const std::string tried =
+        "wait for address " + wanted.to_string() + " on link " + std::to_string(index.value());
+    for (;;) {
+        // After each event that may matter the kernel is asked again; losing events does no harm then.
+        const std::vector<Address> addresses = co_await list_addresses(state, index);
+        const auto found = std::find_if(addresses.begin(), addresses.end(), [&](const Address& address) {
+            return address.prefix.address() == wanted;
+        });
+        if (found == addresses.end()) throw Error(EADDRNOTAVAIL, tried, Error::Details());
+        if (found->is_duplicate()) throw Error(EADDRINUSE, tried, Error::Details());
+        const bool settled = !found->is_tentative();
+        if (settled) break;
+        for (bool concerned = false; !concerned;) {
+            const std::optional<RouteEvent> event = co_await monitor.next();
+            const auto* change = event ? std::get_if<Change<Address>>(&*event) : nullptr;
+            concerned = !change || change->object.prefix.address() == wanted;
+        }
+    }
+    co_await wait_for_solicitations(std::move(state), index, wanted);
 }
 
 }  // namespace
@@ -130,6 +217,10 @@ Task<void> Addresses::replace(Address address) const {
 
 Task<void> Addresses::remove(IfIndex index, IpPrefix prefix) const {
     return change(state_, RTM_DELADDR, 0, "remove", Address(index, prefix));
+}
+
+Task<void> Addresses::wait_usable(IfIndex index, IpAddress address) const {
+    return wait_until_usable(state_, index, address);
 }
 
 }  // namespace weft::netlink

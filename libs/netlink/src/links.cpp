@@ -4,6 +4,7 @@
 
 #include <weft/netlink/error.hpp>
 #include <weft/netlink/links.hpp>
+#include <weft/netlink/monitor.hpp>
 
 #include <utility>
 
@@ -93,6 +94,30 @@ Task<Link> add_link(State state, LinkSpec spec) {
     put_name(request, name);
     Link link = co_await get_link(std::move(state), std::move(request), "read new " + show(name));
     co_return link;
+}
+
+bool passes_packets(const Link& link) {
+    // Loopback and some tunnels never say more than "unknown".
+    const bool operational =
+        link.operational_state == OperationalState::up || link.operational_state == OperationalState::unknown;
+    return link.is_up() && link.is_running() && link.has_carrier() && operational;
+}
+
+Task<Link> wait_until_running(State state, IfIndex index) {
+    MonitorOptions options;
+    options.addresses = options.routes = options.neighbours = false;
+    Monitor monitor(state->network_namespace(), options);
+    for (;;) {
+        // After each event that may matter the kernel is asked again; losing events does no harm then.
+        const std::string tried = "wait for " + show(index);
+        Link link = co_await get_link(state, link_message(RTM_GETLINK, 0, index), tried);
+        if (passes_packets(link)) co_return link;
+        for (bool concerned = false; !concerned;) {
+            const std::optional<RouteEvent> event = co_await monitor.next();
+            const auto* change = event ? std::get_if<Change<Link>>(&*event) : nullptr;
+            concerned = !change || change->object.index == index;
+        }
+    }
 }
 
 Task<void> turn_offloads_off(State state, std::string name) {
@@ -201,6 +226,8 @@ Task<void> Links::remove(std::string name) const {
     put_name(request, name);
     return change(state_, std::move(request), "remove " + show(name));
 }
+
+Task<Link> Links::wait_running(IfIndex index) const { return wait_until_running(state_, index); }
 
 Task<void> Links::disable_offloads(std::string name) const {
     check_link_name(name);

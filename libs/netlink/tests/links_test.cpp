@@ -242,6 +242,32 @@ TEST(LinkKind, macvlan) { try_kind(LinkSpec::macvlan("new0", below)); }
 TEST(LinkKind, vrf) { try_kind(LinkSpec::vrf("new0", 10)); }
 TEST(LinkKind, wireguard) { try_kind(LinkSpec::wireguard("new0")); }
 
+CO_TEST(Links, wait_running_ends_when_the_other_end_is_up) {
+    auto kernel = RouteSocket::open(Namespace::create());
+    auto links = kernel.links();
+    const Link near = co_await links.add(LinkSpec::veth("a", "b").up());
+    const Link far = co_await links.get("b");
+    auto waiting = spawn(links.wait_running(near.index));
+    for (int i = 0; i < 5; ++i) co_await yield();
+    EXPECT_FALSE(waiting.done());
+    co_await links.set_state(far.index, LinkState::up);
+    const Link ready = co_await std::move(waiting);
+    EXPECT_TRUE(ready.has_carrier());
+    EXPECT_EQ(ready.operational_state, OperationalState::up);
+
+    co_await links.set_state(far.index, LinkState::down);
+    auto hopeless = spawn(links.wait_running(near.index));
+    for (int i = 0; i < 5; ++i) co_await yield();
+    co_await links.remove(near.index);
+    int code = 0;
+    try {
+        co_await hopeless;
+    } catch (const Error& error) {
+        code = error.error_number();
+    }
+    EXPECT_EQ(code, ENODEV);
+}
+
 CO_TEST(Links, offloads_can_be_switched_off) {
     const Namespace here = Namespace::create();
     auto kernel = RouteSocket::open(here);

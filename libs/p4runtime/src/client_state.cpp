@@ -60,7 +60,7 @@ Task<void> ClientState::open(std::shared_ptr<ClientState> self) {
         self->acknowledger_ = spawn(acknowledge_all(self), "p4runtime acks " + self->options.target);
     if (!self->options.never_primary)
         self->election_id = self->options.election_id ? *self->options.election_id : ElectionId::now();
-    co_await arbitrate(self);
+    co_await weft::timeout(self->options.connect_timeout, arbitrate(self));
     const bool backup_wanted =
         self->options.backup_allowed || self->options.never_primary || self->election_id == ElectionId{};
     if (self->mastership.state != MastershipState::primary && !backup_wanted)
@@ -73,7 +73,7 @@ Task<void> ClientState::connect(std::shared_ptr<ClientState> self) {
     self->used_ = true;
     std::exception_ptr failure;
     try {
-        co_await weft::timeout(self->options.connect_timeout, open(self));
+        co_await open(self);
     } catch (...) {
         failure = std::current_exception();
     }

@@ -1,18 +1,19 @@
 // What a client and its tasks share: the connection, the stream with its reader, mastership, the queues.
 #pragma once
 
-#include <functional>
-#include <map>
-#include <memory>
-#include <optional>
-#include <string>
+#include "transport.hpp"
+
 #include <weft/core/event.hpp>
 #include <weft/core/queue.hpp>
 #include <weft/core/semaphore.hpp>
 #include <weft/core/spawn.hpp>
 #include <weft/p4runtime/client.hpp>
 
-#include "transport.hpp"
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
 
 namespace weft::p4runtime {
 

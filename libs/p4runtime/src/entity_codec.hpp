@@ -2,12 +2,13 @@
 // directions.
 #pragma once
 
-#include <p4/v1/p4runtime.pb.h>
-
-#include <optional>
 #include <weft/p4runtime/p4info.hpp>
 #include <weft/p4runtime/packet.hpp>
 #include <weft/p4runtime/update.hpp>
+
+#include <optional>
+
+#include <p4/v1/p4runtime.pb.h>
 
 namespace weft::p4runtime {
 

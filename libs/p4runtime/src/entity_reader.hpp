@@ -1,11 +1,11 @@
 // One Read request and its answers.
 #pragma once
 
+#include "client_state.hpp"
+
 #include <memory>
 #include <optional>
 #include <vector>
-
-#include "client_state.hpp"
 
 namespace weft::p4runtime {
 

@@ -1,13 +1,14 @@
 // The immutable content of a P4Info: its objects, with indexes by name and by ID.
 #pragma once
 
+#include "name_index.hpp"
+
+#include <weft/p4runtime/schema.hpp>
+
 #include <cstdint>
 #include <string>
 #include <unordered_map>
 #include <vector>
-#include <weft/p4runtime/schema.hpp>
-
-#include "name_index.hpp"
 
 namespace p4::config::v1 {
 class P4Info;

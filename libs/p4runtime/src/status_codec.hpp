@@ -1,10 +1,11 @@
 // A server's refusal to the errors of error.hpp. Knows google.rpc.Status, nothing of gRPC calls.
 #pragma once
 
+#include <weft/p4runtime/error.hpp>
+
 #include <string>
 #include <string_view>
 #include <vector>
-#include <weft/p4runtime/error.hpp>
 
 namespace weft::p4runtime {
 

@@ -1,16 +1,17 @@
 // The six RPCs of P4Runtime as the client needs them; how they travel is behind this.
 #pragma once
 
-#include <p4/v1/p4runtime.pb.h>
+#include <weft/core/task.hpp>
+#include <weft/p4runtime/client_options.hpp>
+#include <weft/p4runtime/error.hpp>
 
 #include <chrono>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <string>
-#include <weft/core/task.hpp>
-#include <weft/p4runtime/client_options.hpp>
-#include <weft/p4runtime/error.hpp>
+
+#include <p4/v1/p4runtime.pb.h>
 
 namespace weft::p4runtime {
 

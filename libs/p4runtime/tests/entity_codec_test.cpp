@@ -1,10 +1,11 @@
 // Entities to messages and back, with the P4Info of real programs and, for rarer kinds, one written here.
 #include "entity_codec.hpp"
 
+#include <weft/p4runtime/error.hpp>
+
 #include <gtest/gtest.h>
 
 #include <string>
-#include <weft/p4runtime/error.hpp>
 
 namespace weft::p4runtime {
 namespace {

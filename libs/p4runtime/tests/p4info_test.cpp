@@ -1,12 +1,14 @@
 // Loading of real and of damaged P4Info files, and the lookups.
+#include <weft/p4runtime/error.hpp>
+#include <weft/p4runtime/p4info.hpp>
+
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <weft/p4runtime/error.hpp>
-#include <weft/p4runtime/p4info.hpp>
+
+#include <unistd.h>
 
 namespace weft::p4runtime {
 namespace {

@@ -3,10 +3,11 @@
 
 #include <google/rpc/status.pb.h>
 #include <gtest/gtest.h>
-#include <p4/v1/p4runtime.pb.h>
 
 #include <string>
 #include <vector>
+
+#include <p4/v1/p4runtime.pb.h>
 
 namespace weft::p4runtime {
 namespace {

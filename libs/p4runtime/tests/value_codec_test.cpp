@@ -1,11 +1,12 @@
 // User values to canonical byte strings: the examples of the specification, every form, every refusal.
+#include <weft/p4runtime/error.hpp>
+#include <weft/p4runtime/value_codec.hpp>
+
 #include <gtest/gtest.h>
 
 #include <cstdint>
 #include <random>
 #include <string>
-#include <weft/p4runtime/error.hpp>
-#include <weft/p4runtime/value_codec.hpp>
 
 namespace weft::p4runtime {
 namespace {

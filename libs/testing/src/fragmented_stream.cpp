@@ -1,5 +1,6 @@
-#include <algorithm>
 #include <weft/testing/fragmented_stream.hpp>
+
+#include <algorithm>
 
 namespace weft::testing {
 

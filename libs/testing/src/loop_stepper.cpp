@@ -1,6 +1,7 @@
-#include <string>
 #include <weft/core/gather.hpp>
 #include <weft/testing/loop_stepper.hpp>
+
+#include <string>
 
 namespace weft::testing {
 

@@ -1,10 +1,11 @@
+#include <weft/core/error.hpp>
+#include <weft/testing/memory_stream.hpp>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <limits>
 #include <vector>
-#include <weft/core/error.hpp>
-#include <weft/testing/memory_stream.hpp>
 
 namespace weft::testing {
 

@@ -1,11 +1,12 @@
-#include <algorithm>
-#include <array>
-#include <vector>
 #include <weft/core/gather.hpp>
 #include <weft/core/sleep.hpp>
 #include <weft/core/spawn.hpp>
 #include <weft/testing/fragmented_stream.hpp>
 #include <weft/testing/stream_conformance.hpp>
+
+#include <algorithm>
+#include <array>
+#include <vector>
 
 namespace weft::testing {
 

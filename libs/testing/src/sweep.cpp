@@ -1,9 +1,10 @@
-#include <filesystem>
-#include <iterator>
-#include <string>
 #include <weft/core/gather.hpp>
 #include <weft/testing/loop_stepper.hpp>
 #include <weft/testing/sweep.hpp>
+
+#include <filesystem>
+#include <iterator>
+#include <string>
 
 namespace weft::testing {
 

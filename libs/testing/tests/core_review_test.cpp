@@ -1,13 +1,14 @@
 // Corners of core's cancellation and lifetime that a review found wrong; each test failed before its fix.
+#include <weft/core.hpp>
+#include <weft/testing/co_test.hpp>
+#include <weft/testing/loop_stepper.hpp>
+
 #include <gtest/gtest.h>
 
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
-#include <weft/core.hpp>
-#include <weft/testing/co_test.hpp>
-#include <weft/testing/loop_stepper.hpp>
 
 namespace weft::testing {
 namespace {

@@ -1,8 +1,9 @@
-#include <array>
-#include <string>
 #include <weft/core.hpp>
 #include <weft/testing/co_test.hpp>
 #include <weft/testing/memory_stream.hpp>
+
+#include <array>
+#include <string>
 
 namespace weft::testing {
 namespace {

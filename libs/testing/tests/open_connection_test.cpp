@@ -1,10 +1,11 @@
-#include <netinet/in.h>
-#include <sys/socket.h>
+#include <weft/core.hpp>
+#include <weft/testing/co_test.hpp>
 
 #include <string>
 #include <vector>
-#include <weft/core.hpp>
-#include <weft/testing/co_test.hpp>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 namespace weft::testing {
 namespace {

@@ -1,15 +1,16 @@
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <weft/core.hpp>
+#include <weft/core/process.hpp>
+#include <weft/testing/co_test.hpp>
 
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
-#include <weft/core.hpp>
-#include <weft/core/process.hpp>
-#include <weft/testing/co_test.hpp>
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace weft::testing {
 namespace {

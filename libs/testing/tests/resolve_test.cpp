@@ -1,15 +1,16 @@
 // Names, with a name server of our own on loopback.
-#include <netinet/in.h>
-#include <sys/socket.h>
+#include <weft/core.hpp>
+#include <weft/core/resolve.hpp>
+#include <weft/testing/co_test.hpp>
 
 #include <array>
 #include <cstring>
 #include <map>
 #include <string>
 #include <vector>
-#include <weft/core.hpp>
-#include <weft/core/resolve.hpp>
-#include <weft/testing/co_test.hpp>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 namespace weft::testing {
 namespace {

@@ -1,8 +1,9 @@
-#include <string>
-#include <vector>
 #include <weft/core.hpp>
 #include <weft/core/server.hpp>
 #include <weft/testing/co_test.hpp>
+
+#include <string>
+#include <vector>
 
 namespace weft::testing {
 namespace {

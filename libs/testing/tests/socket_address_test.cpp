@@ -1,7 +1,8 @@
+#include <weft/core/socket_address.hpp>
+
 #include <gtest/gtest.h>
 
 #include <string>
-#include <weft/core/socket_address.hpp>
 
 namespace weft {
 namespace {

@@ -1,20 +1,22 @@
 // TCP and unix streams against the kernel.
-#include <fcntl.h>
+#include <weft/core.hpp>
+#include <weft/core/connect.hpp>
+#include <weft/core/listener.hpp>
+#include <weft/testing/co_test.hpp>
+
 #include <gtest/gtest.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <array>
-#include <string>
-#include <vector>
-#include <weft/core.hpp>
-#include <weft/core/connect.hpp>
-#include <weft/core/listener.hpp>
-#include <weft/testing/co_test.hpp>
 
 namespace weft {
 namespace {

@@ -1,10 +1,11 @@
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <string>
 #include <weft/core/connect.hpp>
 #include <weft/core/listener.hpp>
 #include <weft/testing/stream_conformance.hpp>
+
+#include <string>
+
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace weft::testing {
 namespace {

@@ -1,8 +1,9 @@
-#include <string>
 #include <weft/core.hpp>
 #include <weft/core/stream_reader.hpp>
 #include <weft/testing/co_test.hpp>
 #include <weft/testing/memory_stream.hpp>
+
+#include <string>
 
 namespace weft::testing {
 namespace {

@@ -1,10 +1,11 @@
-#include <array>
-#include <optional>
-#include <string>
 #include <weft/core.hpp>
 #include <weft/core/stream_writer.hpp>
 #include <weft/testing/co_test.hpp>
 #include <weft/testing/memory_stream.hpp>
+
+#include <array>
+#include <optional>
+#include <string>
 
 namespace weft::testing {
 namespace {

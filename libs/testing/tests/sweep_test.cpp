@@ -1,15 +1,17 @@
 // Every core primitive and every network scenario, stopped at each of its steps.
+#include <weft/core.hpp>
+#include <weft/testing/loop_stepper.hpp>
+#include <weft/testing/memory_stream.hpp>
+#include <weft/testing/sweep.hpp>
+
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
 #include <array>
 #include <cerrno>
 #include <string>
 #include <vector>
-#include <weft/core.hpp>
-#include <weft/testing/loop_stepper.hpp>
-#include <weft/testing/memory_stream.hpp>
-#include <weft/testing/sweep.hpp>
+
+#include <sys/wait.h>
 
 namespace weft::testing {
 namespace {

@@ -1,7 +1,7 @@
 // protoc-gen-weft-grpc: run by protoc (--weft-grpc_out=DIR).
-#include <google/protobuf/compiler/plugin.h>
-
 #include "generator.hpp"
+
+#include <google/protobuf/compiler/plugin.h>
 
 int main(int argc, char** argv) {
     const weft::protoc::Generator generator;

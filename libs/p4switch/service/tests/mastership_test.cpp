@@ -8,6 +8,8 @@ namespace {
 
 using namespace p4runtime;
 
+[[maybe_unused]] Task<void> join(TaskHandle<void> handle) { co_await std::move(handle); }
+
 TEST(Mastership, a_second_client_takes_over_and_the_first_is_told) {
     run([]() -> Task<void> {
         Rig rig;
@@ -153,6 +155,34 @@ TEST(Connection, close_ends_the_packet_stream_and_connect_opens_it_again) {
         EXPECT_TRUE(client.is_primary());
     });
 }
+
+#ifdef WEFT_TEST_OVER_GRPC
+TEST(Connection, close_ends_requests_under_way) {
+    run([]() -> Task<void> {
+        Session session;
+        co_await session.start("l3_router");
+        auto write = spawn(throws<OperationCancelledError>(
+            session.client.insert_table_entry("ipv4_lpm", Match("dstAddr", "10.0.0.0/8"), "drop")));
+        auto cancelled =
+            spawn(session.client.insert_table_entry("ipv4_lpm", Match("dstAddr", "11.0.0.0/8"), "drop"));
+        co_await yield();
+        cancelled.cancel();
+        const bool passes = co_await throws<Cancelled>(join(std::move(cancelled)));
+        EXPECT_TRUE(passes) << "the caller's own cancellation is no error of the client";
+        co_await session.client.close();
+        const bool ended = co_await std::move(write);
+        EXPECT_TRUE(ended);
+    });
+}
+
+TEST(Connection, nobody_there_is_a_connection_error) {
+    run([]() -> Task<void> {
+        Client client(ClientOptions("127.0.0.1:1").with_connect_timeout(std::chrono::milliseconds(50)));
+        const bool failed = co_await throws<ConnectionError>(client.connect());
+        EXPECT_TRUE(failed);
+    });
+}
+#endif
 
 TEST(Connection, dropping_a_client_leaves_nothing_behind) {
     run([]() -> Task<void> {

@@ -1,11 +1,12 @@
 // connect(): a stream to an address. For a host's name see open_connection().
 #pragma once
 
-#include <memory>
 #include <weft/core/socket_address.hpp>
 #include <weft/core/stream.hpp>
 #include <weft/core/task.hpp>
 #include <weft/core/unique_fd.hpp>
+
+#include <memory>
 
 namespace weft {
 

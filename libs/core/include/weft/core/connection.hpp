@@ -1,16 +1,17 @@
 // Connection: the reader and the writer of one stream; open_connection() makes one to a host's name.
 #pragma once
 
+#include <weft/core/socket_address.hpp>
+#include <weft/core/stream_reader.hpp>
+#include <weft/core/stream_writer.hpp>
+#include <weft/core/timer.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
-#include <weft/core/socket_address.hpp>
-#include <weft/core/stream_reader.hpp>
-#include <weft/core/stream_writer.hpp>
-#include <weft/core/timer.hpp>
 
 namespace weft {
 

@@ -1,11 +1,12 @@
 // Listener: takes in connections on a TCP or unix address.
 #pragma once
 
-#include <memory>
 #include <weft/core/async_fd.hpp>
 #include <weft/core/socket_address.hpp>
 #include <weft/core/stream.hpp>
 #include <weft/core/task.hpp>
+
+#include <memory>
 
 namespace weft {
 

@@ -4,6 +4,11 @@
 // descriptor but its three. Its end is seen through a pidfd: there is no SIGCHLD handler.
 #pragma once
 
+#include <weft/core/error.hpp>
+#include <weft/core/stream.hpp>
+#include <weft/core/task.hpp>
+#include <weft/core/timer.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -11,10 +16,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-#include <weft/core/error.hpp>
-#include <weft/core/stream.hpp>
-#include <weft/core/task.hpp>
-#include <weft/core/timer.hpp>
 
 namespace weft {
 

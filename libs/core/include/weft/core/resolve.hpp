@@ -1,15 +1,16 @@
 // resolve(): a host's name becomes addresses, on the loop and without a thread.
 #pragma once
 
+#include <weft/core/error.hpp>
+#include <weft/core/socket_address.hpp>
+#include <weft/core/task.hpp>
+#include <weft/core/timer.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
-#include <weft/core/error.hpp>
-#include <weft/core/socket_address.hpp>
-#include <weft/core/task.hpp>
-#include <weft/core/timer.hpp>
 
 namespace weft {
 

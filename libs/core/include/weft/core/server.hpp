@@ -1,17 +1,18 @@
 // start_server(): a task for each connection, all owned by one Server. asyncio.start_server.
 #pragma once
 
+#include <weft/core/connection.hpp>
+#include <weft/core/listener.hpp>
+#include <weft/core/semaphore.hpp>
+#include <weft/core/socket_address.hpp>
+#include <weft/core/task.hpp>
+
 #include <cstddef>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <string>
 #include <utility>
-#include <weft/core/connection.hpp>
-#include <weft/core/listener.hpp>
-#include <weft/core/semaphore.hpp>
-#include <weft/core/socket_address.hpp>
-#include <weft/core/task.hpp>
 
 namespace weft {
 

@@ -1,6 +1,8 @@
 // SocketAddress: where a stream or datagram socket is: an IP address with a port, or a unix socket's name.
 #pragma once
 
+#include <weft/core/error.hpp>
+
 #include <array>
 #include <compare>
 #include <cstddef>
@@ -9,7 +11,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <weft/core/error.hpp>
 
 namespace weft {
 

@@ -1,13 +1,14 @@
 // StreamReader: lines, records and exact counts out of a stream, through a buffer. asyncio.StreamReader.
 #pragma once
 
+#include <weft/core/error.hpp>
+#include <weft/core/stream.hpp>
+#include <weft/core/task.hpp>
+
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
-#include <weft/core/error.hpp>
-#include <weft/core/stream.hpp>
-#include <weft/core/task.hpp>
 
 namespace weft {
 

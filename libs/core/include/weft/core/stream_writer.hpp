@@ -1,12 +1,13 @@
 // StreamWriter: write without waiting, drain when it matters. asyncio.StreamWriter.
 #pragma once
 
+#include <weft/core/stream.hpp>
+#include <weft/core/task.hpp>
+
 #include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <weft/core/stream.hpp>
-#include <weft/core/task.hpp>
 
 namespace weft {
 

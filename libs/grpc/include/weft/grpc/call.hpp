@@ -4,10 +4,11 @@
 // The names are grpc.aio's. The call runs from its creation, whether it is awaited or not.
 #pragma once
 
+#include <weft/grpc/detail/call_core.hpp>
+
 #include <optional>
 #include <string>
 #include <utility>
-#include <weft/grpc/detail/call_core.hpp>
 
 namespace weft::grpc {
 
@@ -48,7 +49,7 @@ public:
     // The server's address ("ipv4:127.0.0.1:9559"); empty before there is a connection.
     [[nodiscard]] std::string peer() const;
 
-    [[nodiscard]] explicit operator bool() const noexcept { return call_ != nullptr; }
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(call_); }
 
 protected:
     Call() = default;

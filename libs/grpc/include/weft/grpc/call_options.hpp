@@ -1,11 +1,12 @@
 // Options of one call.
 #pragma once
 
+#include <weft/core/timer.hpp>
+#include <weft/grpc/metadata.hpp>
+
 #include <chrono>
 #include <optional>
 #include <utility>
-#include <weft/core/timer.hpp>
-#include <weft/grpc/metadata.hpp>
 
 namespace weft::grpc {
 

@@ -5,17 +5,18 @@
 //     auto reply = co_await stub.Say(request, CallOptions().timeout(2s));
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
+#include <weft/core/pimpl.hpp>
 #include <weft/core/task.hpp>
 #include <weft/grpc/call.hpp>
 #include <weft/grpc/call_options.hpp>
 #include <weft/grpc/status.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 
 namespace weft::grpc {
 
@@ -212,8 +213,8 @@ public:
 
 private:
     friend Channel insecure_channel(std::string target, ChannelOptions options);
-    explicit Channel(std::unique_ptr<detail::ChannelCore> core) noexcept;
-    std::unique_ptr<detail::ChannelCore> core_;
+    explicit Channel(Pimpl<detail::ChannelCore> core) noexcept;
+    Pimpl<detail::ChannelCore> core_;
 };
 
 // A channel without TLS. Targets: host:port, dns:host:port, ipv4:a.b.c.d:port[,…], ipv6:[…]:port[,…],

@@ -1,11 +1,12 @@
 // Protobuf messages on calls. Generated code includes it; the rest of the library does not.
 #pragma once
 
+#include <weft/grpc/codec.hpp>
+
 #include <google/protobuf/message_lite.h>
 
 #include <climits>
 #include <concepts>
-#include <weft/grpc/codec.hpp>
 
 namespace weft::grpc {
 

@@ -7,17 +7,17 @@
 //     co_await server.wait_for_termination();
 #pragma once
 
+#include <weft/core/pimpl.hpp>
+#include <weft/core/task.hpp>
+#include <weft/core/timer.hpp>
+#include <weft/grpc/service.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <weft/core/stream.hpp>
-#include <weft/core/task.hpp>
-#include <weft/grpc/service.hpp>
 
 namespace weft::grpc {
 
@@ -49,9 +49,10 @@ public:
         return std::move(*this);
     }
     // Told about exceptions of handlers that are neither RpcError nor Cancelled: the peer does not see them.
-    ServerOptions&& on_handler_error(
-        std::function<void(std::string_view method, std::exception_ptr)> log) && {
-        handler_error = std::move(log);
+    using HandlerErrorLog = void (*)(std::string_view method, std::exception_ptr error, void* user);
+    ServerOptions&& on_handler_error(HandlerErrorLog log, void* user) && {
+        handler_error = log;
+        handler_error_user = user;
         return std::move(*this);
     }
 
@@ -59,7 +60,8 @@ public:
     std::size_t max_send = SIZE_MAX;
     std::size_t max_calls = 0;
     std::uint32_t max_streams = 4096;
-    std::function<void(std::string_view, std::exception_ptr)> handler_error;
+    HandlerErrorLog handler_error = nullptr;
+    void* handler_error_user = nullptr;
 };
 
 // Move-only; belongs to the loop on which it is started, and must be gone before that loop is. The destructor
@@ -70,6 +72,9 @@ public:
     Server(Server&&) noexcept;
     Server& operator=(Server&&) noexcept;
     ~Server();
+
+    // For add_connection().
+    [[nodiscard]] detail::ServerState& state() const noexcept { return *state_; }
 
     // Before start(). `service` must outlive the server. Throws UsageError when a method is there already.
     void add_service(Service& service);
@@ -83,9 +88,6 @@ public:
 
     // Begins to serve.
     [[nodiscard]] Task<void> start();
-    // Serves a connection that exists already: socket activation, a socket pair, a tunnel.
-    void add_connection(std::unique_ptr<Stream> stream);
-
     // Takes no new calls, gives running ones `grace` to end, then ends them with UNAVAILABLE and cancels
     // their handlers, and waits for those. Harmless when repeated; a second call may shorten the grace.
     [[nodiscard]] Task<void> stop(Duration grace = Duration::zero());
@@ -95,7 +97,7 @@ public:
     [[nodiscard]] std::size_t active_calls() const noexcept;
 
 private:
-    std::unique_ptr<detail::ServerState> state_;
+    Pimpl<detail::ServerState> state_;
 };
 
 }  // namespace weft::grpc

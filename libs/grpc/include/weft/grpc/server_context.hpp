@@ -1,12 +1,13 @@
 // ServerContext: what a handler knows and says about its call, beside the messages.
 #pragma once
 
-#include <optional>
-#include <string>
-#include <string_view>
 #include <weft/core/timer.hpp>
 #include <weft/grpc/metadata.hpp>
 #include <weft/grpc/status.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace weft::grpc {
 

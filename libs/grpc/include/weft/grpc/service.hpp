@@ -7,17 +7,29 @@
 //     };
 #pragma once
 
-#include <memory>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
+#include <weft/core/pimpl.hpp>
 #include <weft/core/task.hpp>
 #include <weft/grpc/detail/server_core.hpp>
 #include <weft/grpc/server_context.hpp>
 #include <weft/grpc/server_stream.hpp>
 
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 namespace weft::grpc {
+
+namespace detail {
+
+// A call through a member pointer, kept out of coroutines: with UndefinedBehaviorSanitizer g++ 12 evaluates
+// it there from a stale address.
+template <class S, class R, class... Parameters, class... Arguments>
+R invoke(S& service, R (S::*function)(Parameters...), Arguments&&... arguments) {
+    return (service.*function)(std::forward<Arguments>(arguments)...);
+}
+
+}  // namespace detail
 
 // A handler is a coroutine. What it returns is the answer, with OK. An RpcError that leaves it is the answer
 // with that status; any other exception is answered as UNKNOWN, without its text. It is cancelled when the
@@ -31,7 +43,7 @@ public:
 
     struct Method {
         std::string path;  // "/package.Service/Method"
-        std::unique_ptr<detail::MethodHandler> handler;
+        Pimpl<detail::MethodHandler> handler;
     };
     [[nodiscard]] const std::vector<Method>& methods() const noexcept { return methods_; }
 
@@ -43,20 +55,22 @@ protected:
     void add_unary_unary(std::string path, Task<Response> (S::*method)(ServerContext&, Request)) {
         class Handler final : public detail::MethodHandler {
         public:
-            Handler(S& service, Task<Response> (S::*function)(ServerContext&, Request))
+            using Function = Task<Response> (S::*)(ServerContext&, Request);
+            Handler(S& service, Function function)
                 : MethodHandler(detail::RequestKind::single), service_(service), function_(function) {}
             Task<void> handle(detail::ServerCall& call) override {
                 std::optional<Request> request = detail::server_take_message<Request>(call);
-                Response response =
-                    co_await (service_.*function_)(detail::context_of(call), std::move(*request));
+                Task<Response> task =
+                    detail::invoke(service_, function_, detail::context_of(call), std::move(*request));
+                Response response = co_await std::move(task);
                 detail::server_write_message(call, response);
             }
 
         private:
             S& service_;
-            Task<Response> (S::*function_)(ServerContext&, Request);
+            Function function_;
         };
-        add(std::move(path), std::make_unique<Handler>(static_cast<S&>(*this), method));
+        add(std::move(path), Pimpl<detail::MethodHandler>(new Handler(static_cast<S&>(*this), method)));
     }
 
     template <class S, class Request, class Response>
@@ -64,19 +78,22 @@ protected:
                           Task<void> (S::*method)(ServerContext&, Request, ServerWriter<Response>&)) {
         class Handler final : public detail::MethodHandler {
         public:
-            Handler(S& service, Task<void> (S::*function)(ServerContext&, Request, ServerWriter<Response>&))
+            using Function = Task<void> (S::*)(ServerContext&, Request, ServerWriter<Response>&);
+            Handler(S& service, Function function)
                 : MethodHandler(detail::RequestKind::single), service_(service), function_(function) {}
             Task<void> handle(detail::ServerCall& call) override {
                 std::optional<Request> request = detail::server_take_message<Request>(call);
                 ServerWriter<Response> writer(call);
-                co_await (service_.*function_)(detail::context_of(call), std::move(*request), writer);
+                Task<void> task = detail::invoke(service_, function_, detail::context_of(call),
+                                                 std::move(*request), writer);
+                co_await std::move(task);
             }
 
         private:
             S& service_;
-            Task<void> (S::*function_)(ServerContext&, Request, ServerWriter<Response>&);
+            Function function_;
         };
-        add(std::move(path), std::make_unique<Handler>(static_cast<S&>(*this), method));
+        add(std::move(path), Pimpl<detail::MethodHandler>(new Handler(static_cast<S&>(*this), method)));
     }
 
     template <class S, class Request, class Response>
@@ -84,19 +101,21 @@ protected:
                           Task<Response> (S::*method)(ServerContext&, ServerReader<Request>&)) {
         class Handler final : public detail::MethodHandler {
         public:
-            Handler(S& service, Task<Response> (S::*function)(ServerContext&, ServerReader<Request>&))
+            using Function = Task<Response> (S::*)(ServerContext&, ServerReader<Request>&);
+            Handler(S& service, Function function)
                 : MethodHandler(detail::RequestKind::stream), service_(service), function_(function) {}
             Task<void> handle(detail::ServerCall& call) override {
                 ServerReader<Request> reader(call);
-                Response response = co_await (service_.*function_)(detail::context_of(call), reader);
+                Task<Response> task = detail::invoke(service_, function_, detail::context_of(call), reader);
+                Response response = co_await std::move(task);
                 detail::server_write_message(call, response);
             }
 
         private:
             S& service_;
-            Task<Response> (S::*function_)(ServerContext&, ServerReader<Request>&);
+            Function function_;
         };
-        add(std::move(path), std::make_unique<Handler>(static_cast<S&>(*this), method));
+        add(std::move(path), Pimpl<detail::MethodHandler>(new Handler(static_cast<S&>(*this), method)));
     }
 
     template <class S, class Request, class Response>
@@ -104,23 +123,24 @@ protected:
                            Task<void> (S::*method)(ServerContext&, ServerReaderWriter<Request, Response>&)) {
         class Handler final : public detail::MethodHandler {
         public:
-            Handler(S& service,
-                    Task<void> (S::*function)(ServerContext&, ServerReaderWriter<Request, Response>&))
+            using Function = Task<void> (S::*)(ServerContext&, ServerReaderWriter<Request, Response>&);
+            Handler(S& service, Function function)
                 : MethodHandler(detail::RequestKind::stream), service_(service), function_(function) {}
             Task<void> handle(detail::ServerCall& call) override {
                 ServerReaderWriter<Request, Response> stream(call);
-                co_await (service_.*function_)(detail::context_of(call), stream);
+                Task<void> task = detail::invoke(service_, function_, detail::context_of(call), stream);
+                co_await std::move(task);
             }
 
         private:
             S& service_;
-            Task<void> (S::*function_)(ServerContext&, ServerReaderWriter<Request, Response>&);
+            Function function_;
         };
-        add(std::move(path), std::make_unique<Handler>(static_cast<S&>(*this), method));
+        add(std::move(path), Pimpl<detail::MethodHandler>(new Handler(static_cast<S&>(*this), method)));
     }
 
 private:
-    void add(std::string path, std::unique_ptr<detail::MethodHandler> handler);
+    void add(std::string path, Pimpl<detail::MethodHandler> handler);
 
     std::vector<Method> methods_;
 };

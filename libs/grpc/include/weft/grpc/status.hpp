@@ -1,13 +1,14 @@
 // Status of a call: code, message and binary details; and the error that carries it.
 #pragma once
 
+#include <weft/core/error.hpp>
+#include <weft/grpc/metadata.hpp>
+
 #include <cstdint>
 #include <source_location>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <weft/core/error.hpp>
-#include <weft/grpc/metadata.hpp>
 
 namespace weft::grpc {
 

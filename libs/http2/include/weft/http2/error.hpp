@@ -1,9 +1,10 @@
 // HTTP/2 error codes (RFC 9113 section 7) and the error of this module.
 #pragma once
 
+#include <weft/core/error.hpp>
+
 #include <cstdint>
 #include <string_view>
-#include <weft/core/error.hpp>
 
 namespace weft::http2 {
 

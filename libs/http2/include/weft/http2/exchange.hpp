@@ -5,15 +5,16 @@
 // happened and wake tasks; they must not run foreign code and must not destroy a session.
 #pragma once
 
+#include <weft/core/intrusive_list.hpp>
+#include <weft/http2/byte_buffer.hpp>
+#include <weft/http2/error.hpp>
+#include <weft/http2/header.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
-#include <weft/core/intrusive_list.hpp>
-#include <weft/http2/byte_buffer.hpp>
-#include <weft/http2/error.hpp>
-#include <weft/http2/header.hpp>
 
 namespace weft::http2 {
 

@@ -5,18 +5,19 @@
 // arrive (as long as little lies unread), a stream's window when its reader takes them.
 #pragma once
 
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <string>
-#include <vector>
 #include <weft/core/event.hpp>
 #include <weft/core/loop.hpp>
 #include <weft/core/readiness.hpp>
 #include <weft/core/stream.hpp>
 #include <weft/core/task.hpp>
 #include <weft/http2/exchange.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
 
 struct nghttp2_session;
 

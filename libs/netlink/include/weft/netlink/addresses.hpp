@@ -36,7 +36,10 @@ struct Address {
 
     // IPv6 duplicate address detection still runs: the address cannot be bound yet (IFA_F_TENTATIVE).
     [[nodiscard]] bool is_tentative() const noexcept { return flags & 0x40; }
-    // Skip duplicate address detection (IFA_F_NODAD): usable at once, as a lab wants it.
+    // Somebody else has it: IPv6 duplicate address detection failed (IFA_F_DADFAILED).
+    [[nodiscard]] bool is_duplicate() const noexcept { return flags & 0x08; }
+    // Skip duplicate address detection (IFA_F_NODAD), as a lab wants it. The address is usable in a moment,
+    // not yet when add() ends: see Addresses::wait_usable().
     Address without_dad() && { return flags |= 0x02, std::move(*this); }
     // IPv4: the usual broadcast address of the network.
     Address with_broadcast() && { return broadcast = prefix.last(), std::move(*this); }
@@ -57,6 +60,10 @@ public:
     Task<void> replace(Address address) const;
     // Throws EADDRNOTAVAIL when it is not there.
     Task<void> remove(IfIndex index, IpPrefix prefix) const;
+    // Waits until the address answers: the kernel finishes adding an IPv6 address later, also one without
+    // duplicate address detection, and drops what neighbours ask until then (they ask again after a second).
+    // Throws netlink::Error: EADDRNOTAVAIL when it is not there, EADDRINUSE when it is a duplicate.
+    Task<void> wait_usable(IfIndex index, IpAddress address) const;
 
 private:
     std::shared_ptr<SocketState> state_;

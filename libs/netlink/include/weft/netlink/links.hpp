@@ -51,6 +51,10 @@ public:
     Task<void> set_master(IfIndex index, std::optional<IfIndex> master) const;
     Task<void> set_alias(IfIndex index, std::string alias) const;
     Task<void> add_alternative_name(IfIndex index, std::string name) const;
+    // Waits until packets pass: the link is up, has a carrier, and the kernel has made it operational, which
+    // takes it a moment after set_state(). Throws netlink::Error (ENODEV) when it is not there or goes away.
+    // Use timeout() to bound it: without a carrier it waits for ever.
+    [[nodiscard]] Task<Link> wait_running(IfIndex index) const;
     // A veth takes its peer with it.
     Task<void> remove(IfIndex index) const;
     // Throws netlink::Error (ENODEV) when there is none of that name.

@@ -1,11 +1,12 @@
 // What a table entry does: one action, or a set of weighted actions that the switch chooses from.
 #pragma once
 
+#include <weft/p4runtime/named_values.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-#include <weft/p4runtime/named_values.hpp>
 
 namespace weft::p4runtime {
 

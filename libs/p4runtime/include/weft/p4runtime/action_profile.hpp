@@ -1,11 +1,12 @@
 // Members and groups of action profiles and selectors: shared actions that table entries refer to by number.
 #pragma once
 
+#include <weft/p4runtime/action.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-#include <weft/p4runtime/action.hpp>
 
 namespace weft::p4runtime {
 

@@ -8,13 +8,6 @@
 //     co_await client.close();
 #pragma once
 
-#include <chrono>
-#include <cstdint>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
 #include <weft/core/task.hpp>
 #include <weft/p4runtime/client_options.hpp>
 #include <weft/p4runtime/entity_stream.hpp>
@@ -24,6 +17,14 @@
 #include <weft/p4runtime/packet.hpp>
 #include <weft/p4runtime/pipeline.hpp>
 #include <weft/p4runtime/update.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace weft::p4runtime {
 
@@ -103,8 +104,9 @@ public:
     [[nodiscard]] Task<std::string> capabilities();
 
     // --- writes -------------------------------------------------------------------------------------------
-    // All in one request. Throws BatchError with every update's status when any failed; a batch of one throws
-    // DuplicateEntryError, EntryNotFoundError or Error.
+    // All in one request, which has to stay below the server's limit (usually 4 MiB). Throws BatchError with
+    // every update's status when any failed; a batch of one throws DuplicateEntryError, EntryNotFoundError or
+    // Error.
     [[nodiscard]] Task<void> write(std::vector<Update> updates,
                                    Atomicity atomicity = Atomicity::continue_on_error);
     [[nodiscard]] Task<void> insert(Entity entity);

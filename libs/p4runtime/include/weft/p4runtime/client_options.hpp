@@ -1,6 +1,8 @@
 // How a client connects, and its limits.
 #pragma once
 
+#include <weft/p4runtime/mastership.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +10,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <weft/p4runtime/mastership.hpp>
 
 namespace weft::p4runtime {
 

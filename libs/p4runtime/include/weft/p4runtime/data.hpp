@@ -1,12 +1,13 @@
 // A structured value of a P4 type: a register's cell, a digest's message.
 #pragma once
 
+#include <weft/p4runtime/value.hpp>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-#include <weft/p4runtime/value.hpp>
 
 namespace weft::p4runtime {
 

@@ -1,11 +1,12 @@
 // Digests: short messages that the data plane sends to its controller in lists.
 #pragma once
 
+#include <weft/p4runtime/data.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
-#include <weft/p4runtime/data.hpp>
 
 namespace weft::p4runtime {
 

@@ -1,14 +1,15 @@
 // The answer to a read, entity by entity, as it arrives.
 #pragma once
 
+#include <weft/core/task.hpp>
+#include <weft/p4runtime/error.hpp>
+#include <weft/p4runtime/update.hpp>
+
 #include <memory>
 #include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
-#include <weft/core/task.hpp>
-#include <weft/p4runtime/error.hpp>
-#include <weft/p4runtime/update.hpp>
 
 namespace weft::p4runtime {
 

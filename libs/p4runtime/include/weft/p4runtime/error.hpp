@@ -4,12 +4,13 @@
 // the updates. A refused single update becomes the leaf of its own status instead.
 #pragma once
 
+#include <weft/core/error.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-#include <weft/core/error.hpp>
 
 namespace weft::p4runtime {
 

@@ -1,10 +1,11 @@
 // What one match field is compared with: a value alone, or with a prefix length, a mask, an upper bound.
 #pragma once
 
+#include <weft/p4runtime/value.hpp>
+
 #include <concepts>
 #include <cstdint>
 #include <string>
-#include <weft/p4runtime/value.hpp>
 
 namespace weft::p4runtime {
 

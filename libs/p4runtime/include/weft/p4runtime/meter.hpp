@@ -1,10 +1,11 @@
 // Meters: of a cell of an array, or of a table entry.
 #pragma once
 
+#include <weft/p4runtime/table_entry.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <weft/p4runtime/table_entry.hpp>
 
 namespace weft::p4runtime {
 

@@ -5,14 +5,15 @@
 //     Match{{"hdr.ipv4.dstAddr", "10.0.1.0/24"}}         in statements without co_await (g++ 12, rule R5)
 #pragma once
 
+#include <weft/p4runtime/match_value.hpp>
+#include <weft/p4runtime/value.hpp>
+
 #include <concepts>
 #include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-#include <weft/p4runtime/match_value.hpp>
-#include <weft/p4runtime/value.hpp>
 
 namespace weft::p4runtime {
 

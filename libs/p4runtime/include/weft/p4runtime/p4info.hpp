@@ -5,12 +5,13 @@
 // it may be used by any number of threads.
 #pragma once
 
+#include <weft/p4runtime/schema.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-#include <weft/p4runtime/schema.hpp>
 
 namespace weft::p4runtime {
 

@@ -1,8 +1,9 @@
 // Packets between data plane and controller, with the fields of their controller header by name.
 #pragma once
 
-#include <string>
 #include <weft/p4runtime/named_values.hpp>
+
+#include <string>
 
 namespace weft::p4runtime {
 

@@ -1,10 +1,11 @@
 // The forwarding pipeline of a switch: P4Info, the target's own configuration, and a cookie.
 #pragma once
 
+#include <weft/p4runtime/p4info.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <weft/p4runtime/p4info.hpp>
 
 namespace weft::p4runtime {
 

@@ -1,10 +1,11 @@
 // Cells of P4 registers.
 #pragma once
 
+#include <weft/p4runtime/data.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <weft/p4runtime/data.hpp>
 
 namespace weft::p4runtime {
 

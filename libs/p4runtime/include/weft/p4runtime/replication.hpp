@@ -1,10 +1,11 @@
 // The packet replication engine: multicast groups and clone sessions.
 #pragma once
 
+#include <weft/p4runtime/value.hpp>
+
 #include <cstdint>
 #include <string>
 #include <vector>
-#include <weft/p4runtime/value.hpp>
 
 namespace weft::p4runtime {
 

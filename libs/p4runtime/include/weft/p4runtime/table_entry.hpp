@@ -4,13 +4,14 @@
 //     1)
 #pragma once
 
+#include <weft/p4runtime/action.hpp>
+#include <weft/p4runtime/named_values.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
-#include <weft/p4runtime/action.hpp>
-#include <weft/p4runtime/named_values.hpp>
 
 namespace weft::p4runtime {
 

@@ -1,9 +1,6 @@
 // One change of a write: what to do, and to which entity.
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <variant>
 #include <weft/p4runtime/action_profile.hpp>
 #include <weft/p4runtime/counter.hpp>
 #include <weft/p4runtime/digest.hpp>
@@ -12,6 +9,10 @@
 #include <weft/p4runtime/replication.hpp>
 #include <weft/p4runtime/table_entry.hpp>
 #include <weft/p4runtime/value_set.hpp>
+
+#include <cstdint>
+#include <string>
+#include <variant>
 
 namespace weft::p4runtime {
 

@@ -4,13 +4,14 @@
 // Receivers accept leading zero bytes; an empty string and a value beyond the width are refused.
 #pragma once
 
+#include <weft/p4runtime/match_value.hpp>
+#include <weft/p4runtime/schema.hpp>
+#include <weft/p4runtime/value.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <weft/p4runtime/match_value.hpp>
-#include <weft/p4runtime/schema.hpp>
-#include <weft/p4runtime/value.hpp>
 
 namespace weft::p4runtime {
 

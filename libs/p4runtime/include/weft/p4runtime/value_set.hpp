@@ -1,9 +1,10 @@
 // Parser value sets: the values with which `select` of a parser state compares.
 #pragma once
 
+#include <weft/p4runtime/named_values.hpp>
+
 #include <string>
 #include <vector>
-#include <weft/p4runtime/named_values.hpp>
 
 namespace weft::p4runtime {
 

@@ -3,9 +3,10 @@
 // Packets never cause an exception: what a packet breaks is dropped and counted (see Statistics).
 #pragma once
 
+#include <weft/core/error.hpp>
+
 #include <cstdint>
 #include <string>
-#include <weft/core/error.hpp>
 
 namespace weft::p4switch {
 

@@ -3,12 +3,13 @@
 // A Program is immutable; copies share it, and any number of switches may run it.
 #pragma once
 
+#include <weft/p4switch/entry.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-#include <weft/p4switch/entry.hpp>
 
 namespace weft::p4switch {
 

@@ -5,6 +5,9 @@
 // and a packet is dealt with completely before the next line.
 #pragma once
 
+#include <weft/core/error.hpp>
+#include <weft/p4switch/switch.hpp>
+
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -12,8 +15,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-#include <weft/core/error.hpp>
-#include <weft/p4switch/switch.hpp>
 
 namespace weft::p4switch {
 

@@ -9,12 +9,13 @@
 // Use EXPECT_…, not ASSERT_… (which returns, and a coroutine cannot).
 #pragma once
 
-#include <gtest/gtest.h>
-
-#include <utility>
 #include <weft/core/loop.hpp>
 #include <weft/core/task.hpp>
 #include <weft/core/timeout.hpp>
+
+#include <gtest/gtest.h>
+
+#include <utility>
 
 namespace weft::testing {
 

@@ -1,9 +1,10 @@
 // A stream that moves few bytes at a time: finds code that takes one read for one message.
 #pragma once
 
+#include <weft/core/stream.hpp>
+
 #include <cstddef>
 #include <memory>
-#include <weft/core/stream.hpp>
 
 namespace weft::testing {
 

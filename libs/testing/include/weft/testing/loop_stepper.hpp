@@ -1,12 +1,13 @@
 // Runs a loop one resumption at a time, for tests that stop in the middle.
 #pragma once
 
-#include <cstddef>
-#include <exception>
-#include <memory>
 #include <weft/core/error.hpp>
 #include <weft/core/loop.hpp>
 #include <weft/core/task.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <memory>
 
 namespace weft::testing {
 

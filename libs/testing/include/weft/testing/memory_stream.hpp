@@ -1,10 +1,11 @@
 // Two connected streams in memory: a session's tests need no socket, and reads can be cut into pieces.
 #pragma once
 
+#include <weft/core/stream.hpp>
+
 #include <cstddef>
 #include <memory>
 #include <utility>
-#include <weft/core/stream.hpp>
 
 namespace weft::testing {
 

@@ -4,15 +4,16 @@
 //     WEFT_STREAM_CONFORMANCE(TlsStreamConformance, make_tls_pair);
 #pragma once
 
+#include <weft/core/task.hpp>
+#include <weft/testing/co_test.hpp>
+#include <weft/testing/memory_stream.hpp>
+
 #include <gtest/gtest.h>
 
 #include <ostream>
 #include <span>
 #include <string>
 #include <utility>
-#include <weft/core/task.hpp>
-#include <weft/testing/co_test.hpp>
-#include <weft/testing/memory_stream.hpp>
 
 namespace weft::testing {
 

@@ -1,10 +1,11 @@
 // Suspension sweeps: a scenario is stopped at every place where it can be stopped.
 #pragma once
 
-#include <cstddef>
-#include <functional>
 #include <weft/core/loop.hpp>
 #include <weft/core/task.hpp>
+
+#include <cstddef>
+#include <functional>
 
 namespace weft::testing {
 

@@ -1,31 +1,29 @@
 // What the typed call objects are made of: the call behind them, and the waits on it.
 #pragma once
 
-#include <coroutine>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
 #include <weft/core/intrusive_list.hpp>
 #include <weft/core/loop.hpp>
+#include <weft/core/pimpl.hpp>
 #include <weft/grpc/call_options.hpp>
 #include <weft/grpc/codec.hpp>
 #include <weft/grpc/metadata.hpp>
 #include <weft/grpc/status.hpp>
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
 
 namespace weft::grpc::detail {
 
 class ClientCall;
 class ChannelCore;
 
-struct ClientCallDelete {
-    // Cancels the call when it is still going on.
-    void operator()(ClientCall* call) const noexcept;
-};
-using ClientCallPtr = std::unique_ptr<ClientCall, ClientCallDelete>;
+// Destroying the call cancels it when it is still going on.
+using ClientCallPtr = Pimpl<ClientCall>;
 
 // Which streams a call has. The numbers are bits: 1 = many requests, 2 = many responses.
 enum class CallKind : std::uint8_t { unary_unary = 0, stream_unary = 1, unary_stream = 2, stream_stream = 3 };

@@ -1,16 +1,17 @@
 // What typed handlers are made of: the server's side of a call, and the waits on it.
 #pragma once
 
+#include <weft/core/loop.hpp>
+#include <weft/core/task.hpp>
+#include <weft/grpc/codec.hpp>
+#include <weft/grpc/server_context.hpp>
+
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <utility>
-#include <weft/core/loop.hpp>
-#include <weft/core/task.hpp>
-#include <weft/grpc/codec.hpp>
-#include <weft/grpc/server_context.hpp>
 
 namespace weft::grpc::detail {
 
