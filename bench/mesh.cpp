@@ -359,6 +359,7 @@ public:
 
     [[nodiscard]] std::unique_ptr<Child> start(const std::string& role, std::uint16_t port) const {
         return std::make_unique<Child>([this, role, port] {
+            if (!std::freopen("/dev/null", "w", stdout)) return;
             ::execl(python_.c_str(), python_.c_str(), script_.c_str(), role.c_str(),
                     std::to_string(port).c_str(), static_cast<char*>(nullptr));
         });
