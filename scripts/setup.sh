@@ -8,12 +8,12 @@ set -euo pipefail
 packages_build=(
     g++ cmake ninja-build ccache mold pkg-config
     libnghttp2-dev zlib1g-dev grpc-proto libprotobuf-dev protobuf-compiler libprotoc-dev libc-ares-dev
-    nlohmann-json3-dev libcli11-dev
+    libssl-dev nlohmann-json3-dev libcli11-dev
 )
 packages_test=(
     libgtest-dev libgmock-dev
     libgrpc++-dev protobuf-compiler-grpc
-    iproute2 procps python3 python3-venv
+    iproute2 openssl procps python3 python3-venv
     clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev
 )
 

@@ -5,6 +5,7 @@
 #include <weft/core/gather.hpp>
 #include <weft/core/resolve.hpp>
 #include <weft/core/task_group.hpp>
+#include <weft/core/tls_stream.hpp>
 
 #include <algorithm>
 
@@ -102,6 +103,13 @@ Task<Connection> open_connection(std::string host, std::uint16_t port, Connectio
 Task<Connection> open_connection(SocketAddress to, ConnectionLimits limits) {
     auto stream = co_await connect(to);
     co_return Connection(std::move(stream), limits);
+}
+
+Task<Connection> open_connection(std::string host, std::uint16_t port, TlsContext tls,
+                                 ConnectionLimits limits) {
+    auto stream = co_await connect_host(host, port);
+    auto secured = co_await tls_connect(std::move(stream), std::move(tls), std::move(host));
+    co_return Connection(std::move(secured), limits);
 }
 
 }  // namespace weft

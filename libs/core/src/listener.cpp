@@ -99,7 +99,11 @@ bool is_shortage(int error) {
 
 }  // namespace
 
-Listener::Listener(const SocketAddress& address, int backlog) : state_(std::make_unique<State>()) {
+Listener::Listener(const SocketAddress& address, int backlog)
+    : Listener(address, ListenOptions().backlog(backlog)) {}
+
+Listener::Listener(const SocketAddress& address, const ListenOptions& options)
+    : state_(std::make_unique<State>()) {
     const auto fail = [&](int error) {
         throw_errno(error, "listen on " + address.to_string() + listen_advice(error, address));
     };
@@ -114,6 +118,8 @@ Listener::Listener(const SocketAddress& address, int backlog) : state_(std::make
     if (address.is_ip()) ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (address.family() == SocketAddress::Family::ipv6)
         ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (options.reuse_port_ && ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
+        fail(errno);
     const bool has_path = address.family() == SocketAddress::Family::unix_path;
     int error = bind_to(socket.get(), address);
     if (error == EADDRINUSE && has_path && is_stale_socket(address)) {
@@ -129,7 +135,7 @@ Listener::Listener(const SocketAddress& address, int backlog) : state_(std::make
             state_->inode = file.st_ino;
         }
     }
-    if (::listen(socket.get(), backlog) != 0) fail(errno);
+    if (::listen(socket.get(), options.backlog_) != 0) fail(errno);
     state_->local = detail::local_address_of(socket.get());
     state_->socket = AsyncFd(std::move(socket));
 }

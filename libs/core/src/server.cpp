@@ -4,6 +4,7 @@
 #include <weft/core/spawn.hpp>
 #include <weft/core/task_group.hpp>
 #include <weft/core/timeout.hpp>
+#include <weft/core/tls_stream.hpp>
 
 #include <algorithm>
 
@@ -15,7 +16,7 @@ struct Server::State {
     State(ConnectionHandler h, const SocketAddress& address, ServerOptions&& o)
         : handler(std::move(h)),
           options(std::move(o)),
-          listener(address, options.backlog_),
+          listener(address, options.listen_),
           slots(std::max<std::size_t>(options.max_connections_, 1)) {}
 
     ConnectionHandler handler;
@@ -50,6 +51,10 @@ Task<void> Server::serve_one(std::shared_ptr<State> state, std::unique_ptr<Strea
     const std::string peer = stream->peer();
     std::exception_ptr failure;
     try {
+        if (state->options.tls_) {
+            auto secured = co_await tls_accept(std::move(stream), *state->options.tls_);
+            stream = std::move(secured);
+        }
         Connection connection(std::move(stream), state->options.limits_);
         co_await state->handler(connection);
         connection.writer.close();

@@ -5,6 +5,7 @@
 #include <weft/core/stream_reader.hpp>
 #include <weft/core/stream_writer.hpp>
 #include <weft/core/timer.hpp>
+#include <weft/core/tls_context.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -46,6 +47,9 @@ inline constexpr Duration connection_attempt_delay = std::chrono::milliseconds(2
 [[nodiscard]] Task<Connection> open_connection(std::string host, std::uint16_t port,
                                                ConnectionLimits limits = ConnectionLimits());
 [[nodiscard]] Task<Connection> open_connection(SocketAddress to,
+                                               ConnectionLimits limits = ConnectionLimits());
+// The same, and then tls_connect() with `host` as the server's name; throws what that throws too.
+[[nodiscard]] Task<Connection> open_connection(std::string host, std::uint16_t port, TlsContext tls,
                                                ConnectionLimits limits = ConnectionLimits());
 
 }  // namespace weft

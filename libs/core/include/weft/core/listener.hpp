@@ -7,19 +7,36 @@
 #include <weft/core/task.hpp>
 
 #include <memory>
+#include <utility>
 
 namespace weft {
+
+class ListenOptions {
+public:
+    ListenOptions() {}
+
+    // Connections that wait for accept().
+    ListenOptions&& backlog(int n) && noexcept { return backlog_ = n, std::move(*this); }
+    // Several listeners share a port, and the kernel spreads connections over them (SO_REUSEPORT): one for
+    // each loop of run(…, RunOptions().loops(n)). All of them must ask for it. Connections in the queue of
+    // one that closes are reset.
+    ListenOptions&& reuse_port(bool on) && noexcept { return reuse_port_ = on, std::move(*this); }
+
+private:
+    friend class Listener;
+    int backlog_ = 1024;
+    bool reuse_port_ = false;
+};
 
 // Listens from its construction to close(), or its death. Move-only, but it must not move while a task waits
 // in accept(). One task accepts at a time.
 class Listener {
 public:
-    static constexpr int default_backlog = 1024;
-
     // Binds and listens. Port 0 lets the kernel choose: see local_address(). SO_REUSEADDR is set; an IPv6
     // wildcard takes IPv4 connections too. A unix path whose owner is dead is replaced, and the file goes
     // away with the listener. Throws SystemError that names the address and says what to do.
-    explicit Listener(const SocketAddress& address, int backlog = default_backlog);
+    explicit Listener(const SocketAddress& address, const ListenOptions& options = ListenOptions());
+    Listener(const SocketAddress& address, int backlog);
 
     // Takes over a socket that listens already (socket activation). Throws SystemError.
     [[nodiscard]] static Listener adopt(UniqueFd socket);

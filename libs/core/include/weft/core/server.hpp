@@ -6,11 +6,13 @@
 #include <weft/core/semaphore.hpp>
 #include <weft/core/socket_address.hpp>
 #include <weft/core/task.hpp>
+#include <weft/core/tls_context.hpp>
 
 #include <cstddef>
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -28,8 +30,16 @@ public:
     ServerOptions&& max_connections(std::size_t n) && noexcept {
         return max_connections_ = n, std::move(*this);
     }
-    ServerOptions&& backlog(int n) && noexcept { return backlog_ = n, std::move(*this); }
+    ServerOptions&& backlog(int n) && noexcept {
+        return listen_ = std::move(listen_).backlog(n), std::move(*this);
+    }
+    // As ListenOptions::reuse_port().
+    ServerOptions&& reuse_port(bool on) && noexcept {
+        return listen_ = std::move(listen_).reuse_port(on), std::move(*this);
+    }
     ServerOptions&& limits(ConnectionLimits limits) && noexcept { return limits_ = limits, std::move(*this); }
+    // Every connection begins with tls_accept(); one whose handshake fails goes to on_error.
+    ServerOptions&& tls(TlsContext context) && { return tls_ = std::move(context), std::move(*this); }
     // How long what a handler wrote may take to be sent after the handler has returned.
     ServerOptions&& linger(Duration d) && noexcept { return linger_ = d, std::move(*this); }
     // Told about a handler that ended with an error; it touches no other connection. Must not throw.
@@ -40,9 +50,10 @@ public:
 private:
     friend class Server;
     std::size_t max_connections_ = 10000;
-    int backlog_ = Listener::default_backlog;
+    ListenOptions listen_;
     ConnectionLimits limits_;
     Duration linger_ = std::chrono::seconds(10);
+    std::optional<TlsContext> tls_;
     std::function<void(const std::string&, std::exception_ptr)> on_error_;
 };
 
