@@ -54,7 +54,11 @@ public:
     ~Loop();
 
     // The loop that runs on this thread. Throws UsageError when there is none.
-    [[nodiscard]] static Loop& current();
+    [[nodiscard]] static Loop& current() {
+        if (!detail::thread_state.loop) [[unlikely]]
+            throw_no_loop();
+        return *detail::thread_state.loop;
+    }
     [[nodiscard]] static Loop* current_or_null() noexcept { return detail::thread_state.loop; }
 
     // Runs `task` as a task of its own until it ends; returns its value or throws its exception. Tasks that
@@ -127,6 +131,7 @@ private:
         ready_tail_ = &task;
     }
 
+    [[noreturn]] static void throw_no_loop();
     void run_main(detail::TaskControl& main);
     void run_ready() noexcept;
     void run_watched(detail::TaskControl& task) noexcept;
