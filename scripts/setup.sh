@@ -11,7 +11,7 @@ packages_build=(
     libssl-dev nlohmann-json3-dev libcli11-dev
 )
 packages_test=(
-    libgtest-dev libgmock-dev
+    libgtest-dev libgmock-dev libboost1.81-dev
     libgrpc++-dev protobuf-compiler-grpc
     iproute2 openssl procps python3 python3-venv
     clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev

@@ -1,5 +1,6 @@
 #include <weft/core/error.hpp>
 #include <weft/core/loop.hpp>
+#include <weft/core/loop_driver.hpp>
 #include <weft/core/unique_fd.hpp>
 
 #include <algorithm>
@@ -201,5 +202,37 @@ void Loop::run_main(detail::TaskControl& main) {
 void Loop::report_lost(const detail::TaskControl& task) noexcept {
     if (lost_error_handler_) lost_error_handler_(task.name(), task.error(), lost_error_user_);
 }
+
+// LoopDriver: the loop's turn without its waiting.
+
+int LoopDriver::native_handle() const noexcept { return loop_.backend_->epoll.get(); }
+
+void LoopDriver::step() {
+    const Inside inside(loop_);
+    loop_.poll(false);
+    loop_.run_ready();
+    IntrusiveList<TurnEnd, TurnEndTag> ends;
+    ends.splice_back(loop_.turn_ends_);
+    while (!ends.empty()) ends.pop_front().on_turn_end();
+}
+
+std::optional<TimePoint> LoopDriver::next_step() const noexcept {
+    if (loop_.ready_head_ || !loop_.turn_ends_.empty()) return loop_.now_;
+    const std::uint64_t tick = loop_.backend_->wheel.next_tick();
+    if (tick == TimerWheel::no_tick) return std::nullopt;
+    return loop_.epoch_ + milliseconds(tick);
+}
+
+void LoopDriver::cancel_all() {
+    const Inside inside(loop_);
+    loop_.root_->cancel_children();
+}
+
+LoopDriver::Inside::Inside(Loop& loop) {
+    if (detail::thread_state.loop) throw UsageError("drive a loop inside of another");
+    detail::thread_state.loop = &loop;
+}
+
+LoopDriver::Inside::~Inside() { detail::thread_state.loop = nullptr; }
 
 }  // namespace weft

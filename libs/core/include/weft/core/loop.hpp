@@ -16,6 +16,8 @@
 
 namespace weft {
 
+class LoopDriver;
+
 // Told about events on a descriptor. The bits are epoll's EPOLLIN, EPOLLOUT, …; edge triggered.
 class FdHandler {
 public:
@@ -98,6 +100,7 @@ public:
 private:
     friend class detail::TaskControl;
     friend class detail::Waiter;
+    friend class LoopDriver;
     friend class testing::LoopStepper;
     struct Backend;
     class RootOwner;
