@@ -14,8 +14,14 @@ std::string describe(const std::exception_ptr& error) {
 }
 
 void GatherScope::child_done(TaskControl& child) noexcept {
-    if (on_failure_ == OnFailure::cancel_the_rest && !stopping() && child.error()) {
+    if (until_ == Until::first_failure && !stopping() && child.error()) {
         failure_ = child.error();
+        cancel_children();
+    }
+    // After a cancellation, one that ended by it has not won.
+    if (until_ == Until::first_end && !winner_ && !(cancelled_ && child.ended_cancelled())) {
+        winner_ = &child;
+        child.mark_retrieved();
         cancel_children();
     }
     if (join_ && child_count() <= target(join_->count_)) {
@@ -33,6 +39,10 @@ void GatherScope::rethrow() {
     if (failure_) {
         if (cancelled_) current_task().redeliver_cancel();
         std::rethrow_exception(failure_);
+    }
+    if (winner_) {
+        if (cancelled_) current_task().redeliver_cancel();
+        return;
     }
     if (cancelled_) throw Cancelled();
 }

@@ -10,6 +10,12 @@ constinit thread_local ThreadState thread_state{};
 
 void root_finished() noexcept { thread_state.task->root_ended_ = true; }
 
+void report_never_awaited(std::coroutine_handle<> frame) noexcept {
+    // While an exception passes, and when a task ends or is destroyed, what was prepared is dropped rightly.
+    if (!thread_state.task || std::uncaught_exceptions() > 0) return;
+    thread_state.task->loop().report_never_awaited(*thread_state.task, frame);
+}
+
 void Waiter::throw_cancelled() { throw Cancelled(); }
 
 void Waiter::throw_outside_task() {
@@ -40,6 +46,8 @@ void TaskOwner::cancel_children() noexcept {
 
 TaskControl::TaskControl(Loop& loop, TaskOwner& owner, std::coroutine_handle<> root, std::string name)
     : root_(root), resume_point_(root), loop_(&loop), owner_(&owner), name_(std::move(name)) {
+    if (thread_state.task) context_ = thread_state.task->context_;
+    if (!owner.linked()) loop.owners_.push_back(owner);
     owner.children_.push_back(*this);
     ++owner.count_;
     ++loop.task_count_;
@@ -110,12 +118,9 @@ void TaskControl::finish() noexcept {
         } catch (...) {
         }
     }
-    while (!joiners_.empty()) {
-        retrieved_ = true;
-        joiners_.pop_front().task_done();
-    }
+    while (!joiners_.empty()) joiners_.pop_front().task_done();
     --loop_->task_count_;
-    unlink();
+    ListHook<OwnedTaskTag>::unlink();
     TaskOwner* owner = std::exchange(owner_, nullptr);
     --owner->count_;
     owner->child_done(*this);
@@ -129,9 +134,14 @@ void TaskControl::abandon() noexcept {
     owner_->count_--;
     owner_ = nullptr;
     --loop_->task_count_;
-    waiter_ = nullptr;
+    // The waiter may live longer than the task: in a generator that something else owns.
+    if (waiter_) {
+        waiter_->unlink_wait();
+        std::exchange(waiter_, nullptr)->task_ = nullptr;
+    }
     set_cancelled();
     std::exchange(root_, nullptr).destroy();
+    while (!joiners_.empty()) joiners_.pop_front().task_abandoned();
     // A queued task is released when the queue reaches it.
     if (!queued_) drop_ref();
 }

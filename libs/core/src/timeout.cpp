@@ -9,7 +9,12 @@ TimeoutScope::TimeoutScope(Duration limit)
     task_.loop().arm_after(*this, limit);
 }
 
-TimeoutScope::~TimeoutScope() { end(); }
+TimeoutScope::TimeoutScope(TimePoint end)
+    : task_(detail::current_task()), outer_requests_(task_.cancel_requests()) {
+    task_.loop().arm(*this, end);
+}
+
+TimeoutScope::~TimeoutScope() { finish(); }
 
 void TimeoutScope::fire() noexcept {
     expired_ = true;
@@ -17,18 +22,24 @@ void TimeoutScope::fire() noexcept {
 }
 
 // Takes the scope's own request back, delivered or not; returns how many remain.
-unsigned TimeoutScope::end() noexcept {
+unsigned TimeoutScope::finish() noexcept {
     disarm();
     if (ended_) return task_.cancel_requests();
     ended_ = true;
     return expired_ ? task_.withdraw(request_) : task_.cancel_requests();
 }
 
-bool TimeoutScope::claim() noexcept { return expired_ && !ended_ && end() <= outer_requests_; }
+bool TimeoutScope::claim() noexcept { return expired_ && !ended_ && finish() <= outer_requests_; }
 
 void TimeoutScope::reschedule(Duration limit) noexcept {
     if (!expired_ && !ended_) task_.loop().arm_after(*this, limit);
 }
+
+void TimeoutScope::reschedule(TimePoint end) noexcept {
+    if (!expired_ && !ended_) task_.loop().arm(*this, end);
+}
+
+void throw_deadline() { throw TimeoutError("the deadline passed"); }
 
 void throw_timeout(Duration limit) {
     char text[64];

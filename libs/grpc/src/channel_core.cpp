@@ -1,77 +1,78 @@
 #include "channel_core.hpp"
 
-#include <weft/core/connection.hpp>
 #include <weft/core/error.hpp>
 #include <weft/core/resolve.hpp>
 #include <weft/core/sleep.hpp>
 #include <weft/core/timeout.hpp>
 
 #include <algorithm>
-#include <exception>
-#include <random>
 
 namespace weft::grpc::detail {
 
 namespace {
 
 constexpr std::string_view library_user_agent = "grpc-c++-weft/0.1.0";
-constexpr double backoff_factor = 1.6;
-
-Duration jittered(Duration delay) {
-    static thread_local std::minstd_rand random{std::random_device{}()};
-    return std::chrono::duration_cast<Duration>(delay *
-                                                std::uniform_real_distribution<double>(0.8, 1.2)(random));
-}
-
-void start_owned(weft::detail::TaskOwner& owner, Task<void> task, std::string name) {
-    weft::detail::start_task(Loop::current(), owner, std::move(task), std::move(name))->mark_retrieved();
-}
+// grpc.dns_min_time_between_resolutions_ms
+constexpr Duration between_resolutions = std::chrono::seconds(30);
 
 }  // namespace
 
-class ChannelCore::Connection final : public http2::SessionHandler {
-public:
-    Connection(ChannelCore& owner, std::unique_ptr<Stream> stream)
-        : core(owner), session(std::move(stream), http2::Role::client, *this) {}
-
-    void on_ready() noexcept override { settled.set(); }
-    void on_draining(http2::ErrorCode, std::string_view) noexcept override {
-        // Streams that run go on; new calls need another connection.
-        core.connection_ended(*this);
-        session.shut_down();
-    }
-
-    ChannelCore& core;
-    http2::Session session;
-    Event settled;  // ready, or ended
-};
-
 ChannelCore::ChannelCore(std::string target, ChannelOptions options)
-    : target_text_(std::move(target)), target_(parse_target(target_text_)), options_(std::move(options)) {
+    : target_text_(std::move(target)),
+      target_(parse_target(target_text_)),
+      options_(std::move(options)),
+      keepalive_time_(options_.keepalive_time) {
+    if (!options_.config.empty()) config_ = ServiceConfig(options_.config);
+    throttle_ = config_.throttle();
+    const std::string& policy = options_.balancing.empty() ? config_.balancing() : options_.balancing;
+    if (!policy.empty() && policy != "pick_first" && policy != "round_robin")
+        throw UsageError("load balancing policy '" + policy + "': there are pick_first and round_robin");
+    round_robin_ = policy == "round_robin";
     authority_ = options_.authority.empty() ? target_.authority : options_.authority;
     user_agent_ = options_.user_agent;
     if (!user_agent_.empty()) user_agent_ += ' ';
     user_agent_ += library_user_agent;
+    if (!round_robin_) {
+        subchannels_.push_back(std::make_unique<Subchannel>(*this, target_.addresses));
+    } else if (!target_.addresses.empty()) {
+        set_addresses(target_.addresses);
+    }
 }
 
 ChannelCore::~ChannelCore() {
     closed_ = true;
     end_all(Status(StatusCode::cancelled, "the channel was dropped"));
-    current_.reset();
-    connections_.clear();
+    subchannels_.clear();
+    retired_.clear();
 }
 
-void ChannelCore::Tasks::child_done(weft::detail::TaskControl&) noexcept {
-    core->idle_.set();
-    core->idle_.clear();
+void ChannelCore::task_ended() noexcept {
+    idle_.set();
+    idle_.clear();
+}
+
+void ChannelCore::ping_less() noexcept {
+    if (keepalive_time_ < std::chrono::hours(24)) keepalive_time_ *= 2;
 }
 
 void ChannelCore::remove_active(ClientCall& call) noexcept {
     static_cast<ListHook<ActiveCallTag>&>(call).unlink();
-    if (active_.empty()) {
-        idle_.set();
-        idle_.clear();
-    }
+    if (!active_.empty()) return;
+    last_call_ = Clock::now();
+    task_ended();
+}
+
+void ChannelCore::IdleTimer::fire() noexcept {
+    Loop& loop = Loop::current();
+    if (!core->active_.empty()) return loop.arm_after(*this, core->options_.idle_timeout);
+    const TimePoint due = core->last_call_ + core->options_.idle_timeout;
+    if (due > loop.now()) return loop.arm(*this, due);
+    core->go_idle();
+}
+
+void ChannelCore::go_idle() noexcept {
+    in_use_ = false;
+    for (const auto& subchannel : subchannels_) subchannel->drain("the channel is idle");
 }
 
 void ChannelCore::set_state(ChannelConnectivity state) noexcept {
@@ -81,29 +82,130 @@ void ChannelCore::set_state(ChannelConnectivity state) noexcept {
     changed_.clear();
 }
 
+void ChannelCore::set_addresses(std::vector<SocketAddress> addresses) {
+    std::vector<std::unique_ptr<Subchannel>> next;
+    for (const SocketAddress& address : addresses) {
+        const auto same = [&address](const std::unique_ptr<Subchannel>& subchannel) {
+            return subchannel && subchannel->addresses().front() == address;
+        };
+        if (std::any_of(next.begin(), next.end(), same)) continue;
+        const auto known = std::find_if(subchannels_.begin(), subchannels_.end(), same);
+        if (known != subchannels_.end()) {
+            next.push_back(std::move(*known));
+        } else {
+            next.push_back(std::make_unique<Subchannel>(*this, std::vector<SocketAddress>{address}));
+        }
+    }
+    std::swap(subchannels_, next);
+    for (auto& left : next) {
+        if (!left) continue;
+        left->drain("the address is no longer the server's");
+        retired_.push_back(std::move(left));
+    }
+    if (in_use_)
+        for (const auto& subchannel : subchannels_) subchannel->want();
+}
+
+// Subchannels whose last stream has ended. Not from a task of theirs.
+void ChannelCore::drop_retired() noexcept {
+    std::erase_if(retired_, [](const auto& subchannel) {
+        if (!subchannel->has_connections()) subchannel->cancel_tasks();
+        return !subchannel->has_tasks();
+    });
+}
+
+// round_robin over a name: who is there now? Asked again when a connection is lost, every 30 s at most.
+Task<void> ChannelCore::follow_name() {
+    for (;;) {
+        reresolve_.clear();
+        try {
+            auto addresses = co_await resolve(target_.host, target_.port);
+            set_addresses(std::move(addresses));
+        } catch (const Error& error) {
+            last_error_ = error.what();
+            if (subchannels_.empty()) {
+                set_state(ChannelConnectivity::transient_failure);
+                fail_pending(last_error_);
+                reresolve_.set();
+            }
+        }
+        const Duration pause = subchannels_.empty() ? options_.initial_backoff : between_resolutions;
+        co_await sleep(pause);
+        drop_retired();
+        co_await reresolve_.wait();
+    }
+}
+
 void ChannelCore::want_connection() {
     if (closed_) return;
-    wanted_.set();
-    if (driving_) return;
-    driving_ = true;
-    start_owned(tasks_, drive(), "grpc channel");
+    if (!in_use_) {
+        in_use_ = true;
+        last_call_ = Clock::now();
+        if (options_.idle_timeout != Duration::max())
+            Loop::current().arm_after(idle_timer_, options_.idle_timeout);
+    }
+    if (round_robin_ && target_.addresses.empty() && !following_) {
+        following_ = true;
+        if (state_ == ChannelConnectivity::idle) set_state(ChannelConnectivity::connecting);
+        weft::detail::start_task(Loop::current(), tasks_, follow_name(), "grpc resolver")->mark_retrieved();
+    }
+    for (const auto& subchannel : subchannels_)
+        if (subchannel->state() == ChannelConnectivity::idle) subchannel->want();
+}
+
+http2::Session* ChannelCore::pick() noexcept {
+    if (!round_robin_) return subchannels_.front()->session();
+    for (std::size_t i = 0; i < subchannels_.size(); ++i) {
+        Subchannel& next = *subchannels_[turn_++ % subchannels_.size()];
+        if (http2::Session* session = next.session()) return session;
+    }
+    return nullptr;
 }
 
 void ChannelCore::submit(ClientCall& call) {
     if (closed_) return call.fail(Status(StatusCode::cancelled, "Channel closed!"));
-    if (current_ && current_->session.accepts_requests()) {
-        call.attach(current_->session);
-        return;
-    }
+    if (http2::Session* session = pick()) return call.attach(*session);
     if (state_ == ChannelConnectivity::transient_failure && !call.wait_for_ready())
         return call.fail(Status(StatusCode::unavailable, last_error_));
     pending_.push_back(call);
     want_connection();
 }
 
+void ChannelCore::subchannel_changed(Subchannel& changed) noexcept {
+    if (closed_) return;
+    if (!changed.last_error().empty() && changed.state() == ChannelConnectivity::transient_failure) {
+        last_error_ = changed.last_error();
+        reresolve_.set();
+    }
+    if (changed.state() == ChannelConnectivity::idle) {
+        reresolve_.set();
+        // pick_first waits for the next call; round_robin keeps its connections (gRPC's load-balancing.md).
+        if ((round_robin_ && in_use_) || !pending_.empty()) changed.want();
+    }
+    ChannelConnectivity state = ChannelConnectivity::idle;
+    bool all_failed = !subchannels_.empty();
+    for (const auto& subchannel : subchannels_) {
+        all_failed = all_failed && subchannel->state() == ChannelConnectivity::transient_failure;
+        if (subchannel->state() == ChannelConnectivity::ready) state = ChannelConnectivity::ready;
+        if (subchannel->state() == ChannelConnectivity::connecting && state != ChannelConnectivity::ready)
+            state = ChannelConnectivity::connecting;
+    }
+    if (all_failed) {
+        state = ChannelConnectivity::transient_failure;
+    } else if (state == ChannelConnectivity::idle && round_robin_ && in_use_) {
+        state = ChannelConnectivity::connecting;
+    }
+    set_state(state);
+    send_pending();
+    if (all_failed) fail_pending(last_error_);
+}
+
 void ChannelCore::send_pending() {
-    while (!pending_.empty() && current_ && current_->session.accepts_requests())
-        pending_.pop_front().attach(current_->session);
+    while (!pending_.empty()) {
+        http2::Session* session = pick();
+        if (!session) return;
+        pending_.pop_front().attach(*session);
+    }
 }
 
 void ChannelCore::fail_pending(const std::string& why) noexcept {
@@ -114,83 +216,6 @@ void ChannelCore::fail_pending(const std::string& why) noexcept {
 
 void ChannelCore::end_all(const Status& status) noexcept {
     while (!active_.empty()) active_.front().fail(status);
-}
-
-// The channel's life: connect when wanted, carry, connect again.
-Task<void> ChannelCore::drive() {
-    Duration backoff = options_.initial_backoff;
-    for (;;) {
-        co_await wanted_.wait();
-        set_state(ChannelConnectivity::connecting);
-        const TimePoint began = Clock::now();
-        std::string failure;
-        try {
-            co_await timeout(options_.attempt_timeout, connect_once());
-        } catch (const Error& error) {
-            failure = error.what();
-        }
-        if (failure.empty()) {
-            backoff = options_.initial_backoff;
-            wanted_.clear();
-            lost_.clear();
-            set_state(ChannelConnectivity::ready);
-            send_pending();
-            if (!current_) lost_.set();
-            co_await lost_.wait();
-            set_state(ChannelConnectivity::idle);
-            if (!pending_.empty()) wanted_.set();
-            continue;
-        }
-        last_error_ = "failed to connect to " + target_text_ + ": " + failure;
-        set_state(ChannelConnectivity::transient_failure);
-        fail_pending(last_error_);
-        // The pause counts from the start of the attempt (connection-backoff.md). Then another attempt,
-        // whether or not somebody waits: a channel that failed keeps trying.
-        const Duration pause = jittered(backoff) - (Clock::now() - began);
-        if (pause > Duration::zero()) co_await sleep(pause);
-        backoff =
-            std::min(options_.max_backoff, std::chrono::duration_cast<Duration>(backoff * backoff_factor));
-    }
-}
-
-Task<std::unique_ptr<Stream>> ChannelCore::open_stream() {
-    std::vector<SocketAddress> addresses = target_.addresses;
-    if (addresses.empty()) addresses = co_await resolve(target_.host, target_.port);
-    co_return co_await connect_any(std::move(addresses));
-}
-
-// Until the server's SETTINGS are there: a socket that accepts is not yet a server.
-Task<void> ChannelCore::connect_once() {
-    std::unique_ptr<Stream> stream = co_await open_stream();
-    auto connection = std::make_shared<Connection>(*this, std::move(stream));
-    connections_.push_back(connection);
-    start_owned(tasks_, carry(connection), "grpc connection");
-    std::exception_ptr cancelled;
-    try {
-        co_await connection->settled.wait();
-    } catch (const Cancelled&) {
-        cancelled = std::current_exception();
-    }
-    if (cancelled || !connection->session.ready() || !connection->session.accepts_requests()) {
-        connection->session.terminate(http2::ErrorCode::settings_timeout);
-        std::erase(connections_, connection);
-        if (cancelled) std::rethrow_exception(cancelled);
-        throw weft::Error("no HTTP/2 handshake: " + connection->session.end_text());
-    }
-    current_ = std::move(connection);
-}
-
-Task<void> ChannelCore::carry(std::shared_ptr<Connection> connection) {
-    co_await connection->session.run();
-    connection->settled.set();
-    connection_ended(*connection);
-    std::erase(connections_, connection);
-}
-
-void ChannelCore::connection_ended(Connection& connection) noexcept {
-    if (current_.get() != &connection) return;
-    current_.reset();
-    lost_.set();
 }
 
 Task<void> ChannelCore::wait_for_state_change(ChannelConnectivity last) {
@@ -216,6 +241,7 @@ Task<void> wait_until_empty(IntrusiveList<ClientCall, ActiveCallTag>& calls, Eve
 
 Task<void> ChannelCore::close(Duration grace) {
     closed_ = true;
+    idle_timer_.disarm();
     while (!pending_.empty()) pending_.front().fail(Status(StatusCode::cancelled, "Channel closed!"));
     if (grace > Duration::zero() && !active_.empty()) {
         try {
@@ -223,13 +249,18 @@ Task<void> ChannelCore::close(Duration grace) {
         } catch (const TimeoutError&) {
         }
     }
-    while (!active_.empty()) active_.front().fail(Status(StatusCode::cancelled, "Channel closed!"));
-    for (const auto& connection : connections_) connection->session.shut_down();
-    current_.reset();
+    end_all(Status(StatusCode::cancelled, "Channel closed!"));
+    for (const auto& subchannel : subchannels_) subchannel->drain("");
+    for (const auto& subchannel : retired_) subchannel->drain("");
     set_state(ChannelConnectivity::shutdown);
-    // The session's last frames leave at the end of this turn; only then may its task go.
+    // The sessions' last frames leave at the end of this turn; only then may their tasks go.
     co_await yield();
     tasks_.cancel_children();
+    for (auto* list : {&subchannels_, &retired_}) {
+        for (const auto& subchannel : *list) subchannel->cancel_tasks();
+        for (const auto& subchannel : *list)
+            while (subchannel->has_tasks()) co_await idle_.wait();
+    }
     while (tasks_.has_children()) co_await idle_.wait();
 }
 

@@ -1,6 +1,8 @@
 #include "client_call.hpp"
 
 #include "channel_core.hpp"
+#include "compressor.hpp"
+#include "interception.hpp"
 #include "status_wire.hpp"
 #include "wire.hpp"
 
@@ -8,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <vector>
 
 namespace weft::grpc::detail {
@@ -22,20 +25,49 @@ std::string_view find(http2::HeaderBlock fields, std::string_view name) noexcept
 
 constexpr std::size_t foreign_body_shown = 256;
 
+// Attempts that never left us are repeated without being counted (gRFC A6); against a server that lets us in
+// and never lets us begin, there is an end all the same.
+constexpr int most_unsent_attempts = 100;
+
+template <class T>
+T least(T value, const std::optional<T>& limit) {
+    return limit ? std::min(value, *limit) : value;
+}
+
 }  // namespace
 
-ClientCall::ClientCall(ChannelCore& channel, CallKind kind, std::string_view method, CallOptions&& options)
+ClientCall::ClientCall(ChannelCore& channel, CallKind kind, std::string_view method, CallOptions&& options,
+                       Purpose purpose)
     : channel_(&channel),
       method_(method),
       options_(std::move(options)),
       deadline_(options_.deadline()),
       reader_(options_.max_receive_message_length().value_or(channel.options().max_receive)),
       max_send_(channel.options().max_send),
-      kind_(kind) {
-    channel.add_active(*this);
-    if (const auto& limit = options_.timeout()) {
+      kind_(kind),
+      purpose_(purpose),
+      compression_(options_.compression().value_or(channel.options().compress)),
+      wait_for_ready_(options_.wait_for_ready().value_or(false)) {
+    std::optional<Duration> timeout = options_.timeout();
+    if (purpose != Purpose::internal) {
+        channel.add_active(*this);
+        const MethodConfig* config = channel.config().find(method_);
+        if (config) {
+            if (config->timeout) timeout = least(*config->timeout, timeout);
+            if (!options_.wait_for_ready()) wait_for_ready_ = config->wait_for_ready.value_or(false);
+            max_send_ = least(max_send_, config->max_request);
+            reader_ = MessageReader(least(reader_.limit(), config->max_response));
+        }
+        if (purpose == Purpose::user && !channel.options().interceptors.empty()) {
+            interception_ = std::make_unique<Interception>(*this, channel);
+        } else if (channel.options().retries) {
+            keep_sent(std::max<std::size_t>(channel.options().retry_buffer, 1));
+            if (config && config->retry) attempts_ = std::make_unique<Attempts>(*this, *config->retry);
+        }
+    }
+    if (timeout) {
         const TimePoint now = Loop::current().now();
-        const TimePoint at = *limit > TimePoint::max() - now ? TimePoint::max() : now + *limit;
+        const TimePoint at = *timeout > TimePoint::max() - now ? TimePoint::max() : now + *timeout;
         deadline_ = std::min(deadline_.value_or(at), at);
     }
 }
@@ -47,6 +79,7 @@ ClientCall::~ClientCall() {
         if (wait.waiting()) wait.wake();
     });
     if (!ended_) fail(Status(StatusCode::cancelled, "the call object was dropped"));
+    interception_.reset();  // its tasks use the rest
 }
 
 void ClientCall::launch() {
@@ -55,16 +88,30 @@ void ClientCall::launch() {
         if (*deadline_ <= loop.now()) return fire();
         loop.arm(*this, *deadline_);
     }
+    if (interception_) return interception_->start();
     channel_->submit(*this);
 }
 
-void ClientCall::attach(http2::Session& session) {
+void ClientCall::half_close() noexcept {
+    end_output();
+    if (interception_) interception_->changed();
+}
+
+void ClientCall::attach(http2::Session& session) noexcept {
+    try {
+        send_request(session);
+    } catch (const std::exception& error) {
+        fail(Status(StatusCode::unavailable, error.what()));
+    }
+}
+
+void ClientCall::send_request(http2::Session& session) {
     const auto& metadata = options_.metadata();
     std::vector<std::string> encoded;
     encoded.reserve(metadata.size());
-    std::array<http2::HeaderField, 16> small;
+    std::array<http2::HeaderField, 18> small;
     std::vector<http2::HeaderField> large;
-    constexpr std::size_t fixed = 9;
+    constexpr std::size_t fixed = 12;
     http2::HeaderField* fields = small.data();
     if (metadata.size() + fixed > small.size()) {
         large.resize(metadata.size() + fixed);
@@ -86,6 +133,13 @@ void ClientCall::attach(http2::Session& session) {
     add("te", "trailers");
     add("content-type", "application/grpc");
     add("user-agent", channel_->user_agent());
+    add("grpc-accept-encoding", wire::accepted_encodings);
+    if (compression_ != Compression::identity) add("grpc-encoding", to_string(compression_));
+    std::string attempts;
+    if (attempts_ && attempts_->count > 1) {
+        attempts = std::to_string(attempts_->count - 1);
+        add("grpc-previous-rpc-attempts", attempts);
+    }
     for (const auto& [key, value] : metadata) {
         if (wire::is_binary_key(key)) {
             add(key, encoded.emplace_back(wire::base64_encode(value)));
@@ -112,23 +166,50 @@ std::byte* ClientCall::prepare_message(std::size_t size) {
         throw_status();
     }
     std::byte* out = output().prepare(MessageReader::prefix_size + size);
-    out[0] = std::byte{0};
-    for (int i = 0; i < 4; ++i) out[1 + i] = static_cast<std::byte>(size >> (24 - 8 * i));
+    MessageReader::write_prefix(out, size, false);
     return out + MessageReader::prefix_size;
 }
 
 void ClientCall::commit_message(std::size_t size) noexcept {
+    if (interception_) {
+        output().commit(MessageReader::prefix_size + size);
+        return interception_->changed();
+    }
+    if (compression_ != Compression::identity && !std::exchange(skip_compression_, false)) {
+        std::byte* out = output().prepare(0);
+        const auto smaller = wire::compress_in_place(compression_, {out + MessageReader::prefix_size, size});
+        if (smaller) {
+            size = *smaller;
+            MessageReader::write_prefix(out, size, true);
+        }
+    }
     output().commit(MessageReader::prefix_size + size);
     output_changed();
 }
 
 std::optional<std::span<const std::byte>> ClientCall::front_message() noexcept {
     if (reader_.front() != MessageReader::Front::message) return std::nullopt;
-    return reader_.message();
+    try {
+        switch (reader_.decode()) {
+            case MessageReader::Payload::ok:
+                return reader_.message();
+            case MessageReader::Payload::corrupt:
+                fail(Status(StatusCode::internal, "a received message does not decompress"));
+                break;
+            case MessageReader::Payload::too_large:
+                fail(Status(StatusCode::resource_exhausted, "a received message decompresses to more than " +
+                                                                std::to_string(reader_.limit()) + " bytes"));
+                break;
+        }
+    } catch (...) {
+        fail(Status(StatusCode::resource_exhausted, "out of memory"));
+    }
+    return std::nullopt;
 }
 
 void ClientCall::pop_message() noexcept {
     reader_.pop();
+    if (interception_) interception_->changed();
     refuse_front();
     settle_window();
 }
@@ -188,6 +269,14 @@ void ClientCall::take_initial(http2::HeaderBlock fields) {
     const std::string_view http_status = find(fields, ":status");
     const std::string_view type = find(fields, "content-type");
     http_code_ = wire::code_of_http(http_status);
+    drop_sent();  // from here on the call is this attempt
+    if (const std::string_view name = find(fields, "grpc-encoding"); !name.empty()) {
+        const auto encoding = wire::parse_compression(name);
+        if (!encoding)
+            return fail(Status(StatusCode::internal, "the response is encoded as '" + std::string(name) +
+                                                         "', which we did not offer"));
+        reader_.set_encoding(*encoding);
+    }
     if (http_status != "200" || !wire::is_grpc_content_type(type)) {
         not_grpc_ = true;
         foreign_type_ =
@@ -210,6 +299,11 @@ void ClientCall::take_trailers(http2::HeaderBlock fields) {
         status_ = Status(http_code_, not_grpc_ || !headers_seen_
                                          ? "the answer is not gRPC: " + foreign_type_ + " " + foreign_body_
                                          : "the server sent no grpc-status");
+    }
+    if (const std::string_view text = find(fields, "grpc-retry-pushback-ms"); !text.empty()) {
+        std::int64_t ms = -1;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
+        pushback_ms_ = error == std::errc() && end == text.data() + text.size() ? ms : -1;
     }
     for (const auto& field : fields) {
         if (wire::is_reserved_header(field.name)) continue;
@@ -258,17 +352,57 @@ void ClientCall::on_remote_end() noexcept {
             status = Status(http_code_, "the stream ended without trailers");
         }
     }
-    finish(std::move(status));
     // The rest of the request is of no use any more.
+    const bool again = try_again(status);
+    if (!again) finish(std::move(status));
     reset(http2::ErrorCode::no_error);
+    if (again) forget_attempt();
 }
 
 void ClientCall::on_closed(const http2::CloseReason& reason) noexcept {
     if (ended_) return;
     // A server whose own timer fired first resets with CANCEL: to the caller it is the deadline all the same.
     if (deadline_ && reason.code == http2::ErrorCode::cancel && Clock::now() >= *deadline_) return fire();
-    finish(wire::status_of(reason));
+    const bool may_resend = keeps_sent() && !headers_seen_ && reason.unprocessed;
+    // What the server has refused is sent once more; what never left is not counted (gRFC A6).
+    if (may_resend && (reason.left ? !refused_ : ++unsent_attempts_ <= most_unsent_attempts)) {
+        if (reason.left) refused_ = true;
+        forget_attempt();
+        return channel_->submit(*this);
+    }
+    Status status = wire::status_of(reason);
+    if (try_again(status)) return forget_attempt();
+    finish(std::move(status));
 }
+
+void ClientCall::forget_attempt() noexcept {
+    rewind();
+    reader_.clear();
+    trailing_ = Metadata();
+    status_ = Status();
+    pushback_ms_.reset();
+    trailers_seen_ = false;
+}
+
+bool ClientCall::try_again(const Status& status) noexcept {
+    if (!attempts_) return false;
+    const bool retryable = attempts_->policy->codes.has(status.code());
+    const bool refused = pushback_ms_ && *pushback_ms_ < 0;
+    if (!retryable && !refused) {
+        channel_->throttle().succeeded();
+        return false;
+    }
+    const bool allowed = channel_->throttle().failed();
+    if (!allowed || refused || headers_seen_ || !keeps_sent()) return false;
+    if (attempts_->count >= attempts_->policy->max_attempts) return false;
+    ++attempts_->count;
+    const Duration pause = pushback_ms_ ? std::chrono::milliseconds(*pushback_ms_)
+                                        : attempts_->policy->pause_before(attempts_->count);
+    Loop::current().arm_after(*attempts_, pause);
+    return true;
+}
+
+void ClientCall::Attempts::fire() noexcept { call->channel_->submit(*call); }
 
 void ClientCall::fire() noexcept { fail(Status(StatusCode::deadline_exceeded, "Deadline Exceeded")); }
 
@@ -287,6 +421,9 @@ void ClientCall::finish(Status status) noexcept {
     ended_ = true;
     status_ = std::move(status);
     disarm();
+    if (attempts_) attempts_->disarm();
+    if (interception_) interception_->stop();
+    drop_sent();
     ListHook<PendingCallTag>::unlink();
     if (channel_) std::exchange(channel_, nullptr)->remove_active(*this);
     if (status_.ok() && many_responses() && reader_.front() == MessageReader::Front::nothing &&
@@ -296,6 +433,78 @@ void ClientCall::finish(Status status) noexcept {
     }
     if (status_.ok() && !many_responses()) settle_single_response();
     notify(CallEvent::ended);
+    run_done_callbacks();
+}
+
+void ClientCall::run_done_callbacks() noexcept {
+    if (done_callbacks_.empty()) return;
+    try {
+        Loop::current().post([callbacks = std::move(done_callbacks_), status = status_] {
+            for (const auto& callback : callbacks) {
+                try {
+                    callback->call(status);
+                } catch (...) {  // nobody is there to catch it
+                }
+            }
+        });
+    } catch (...) {  // without memory nobody is told
+    }
+    done_callbacks_.clear();
+}
+
+void ClientCall::add_done_callback(Pimpl<DoneCallback> callback) {
+    done_callbacks_.push_back(std::move(callback));
+    if (ended_) run_done_callbacks();
+}
+
+CallDetails ClientCall::details() const {
+    CallDetails details;
+    details.method = method_;
+    details.deadline = deadline_;
+    details.metadata = options_.metadata();
+    details.wait_for_ready = wait_for_ready_;
+    details.authority = options_.authority();
+    details.many_requests = many_requests();
+    details.many_responses = many_responses();
+    return details;
+}
+
+// The oldest request that the caller has written.
+std::optional<std::string> ClientCall::take_written() {
+    if (output().empty()) return std::nullopt;
+    const std::byte* at = output().data();
+    std::size_t length = 0;
+    for (int i = 1; i < 5; ++i) length = length << 8 | std::to_integer<std::size_t>(at[i]);
+    std::string message(reinterpret_cast<const char*>(at + MessageReader::prefix_size), length);
+    const bool was_full = !output_writable();
+    output().consume(MessageReader::prefix_size + length);
+    if (was_full && output_writable()) notify(CallEvent::writable);
+    return message;
+}
+
+bool ClientCall::wants_response() const noexcept { return reader_.size() <= low_water; }
+
+void ClientCall::give_initial(Metadata metadata) noexcept {
+    if (ended_) return;
+    initial_ = std::move(metadata);
+    headers_seen_ = was_attached_ = true;
+    notify(CallEvent::connected);
+    notify(CallEvent::headers);
+}
+
+void ClientCall::give_response(const std::string& message) {
+    if (ended_) return;
+    std::byte prefix[MessageReader::prefix_size];
+    MessageReader::write_prefix(prefix, message.size(), false);
+    reader_.append(prefix);
+    reader_.append(std::as_bytes(std::span(message)));
+    notify(CallEvent::message);
+}
+
+void ClientCall::give_end(CallEnd end) noexcept {
+    if (ended_) return;
+    trailing_ = std::move(end.trailing_metadata);
+    finish(std::move(end.status));
 }
 
 void ClientCall::settle_single_response() noexcept {
@@ -349,6 +558,10 @@ std::optional<std::span<const std::byte>> front_message(ClientCall& call) noexce
     return call.front_message();
 }
 void pop_message(ClientCall& call) noexcept { call.pop_message(); }
+void skip_compression(ClientCall& call) noexcept { call.skip_compression(); }
+void add_done_callback(ClientCall& call, Pimpl<DoneCallback> callback) {
+    call.add_done_callback(std::move(callback));
+}
 void throw_status(ClientCall& call) { call.throw_status(); }
 void throw_unless_ok(ClientCall& call) {
     if (!call.status().ok()) call.throw_status();

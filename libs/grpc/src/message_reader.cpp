@@ -1,5 +1,7 @@
 #include "message_reader.hpp"
 
+#include "compressor.hpp"
+
 namespace weft::grpc {
 
 std::size_t MessageReader::length() const noexcept {
@@ -14,8 +16,22 @@ MessageReader::Front MessageReader::front() const noexcept {
     const auto flag = std::to_integer<unsigned>(buffer_.data()[0]);
     if (flag > 1) return Front::bad_flag;
     if (length() > limit_) return Front::too_large;
-    if (flag == 1) return Front::compressed;
+    if (flag == 1 && encoding_ == Compression::identity) return Front::compressed;
     return buffer_.size() - prefix_size >= length() ? Front::message : Front::nothing;
+}
+
+MessageReader::Payload MessageReader::decode() {
+    if (decoded_ || buffer_.data()[0] == std::byte{0}) return Payload::ok;
+    switch (wire::decompress(encoding_, buffer_.bytes().subspan(prefix_size, length()), limit_, plain_)) {
+        case wire::DecompressResult::ok:
+            decoded_ = true;
+            return Payload::ok;
+        case wire::DecompressResult::too_large:
+            return Payload::too_large;
+        case wire::DecompressResult::corrupt:
+            break;
+    }
+    return Payload::corrupt;
 }
 
 std::string MessageReader::too_large_text() const {

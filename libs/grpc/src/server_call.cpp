@@ -1,12 +1,15 @@
 #include "server_call.hpp"
 
+#include "compressor.hpp"
 #include "server_state.hpp"
 #include "wire.hpp"
 
 #include <weft/core/error.hpp>
+#include <weft/grpc/server_interceptor.hpp>
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <exception>
 #include <vector>
 
@@ -66,6 +69,9 @@ std::optional<Status> ServerCall::read_headers(http2::HeaderBlock fields) {
             content_type = field.value;
         } else if (field.name == "grpc-encoding") {
             encoding = field.value;
+        } else if (field.name == "grpc-accept-encoding") {
+            accepts_gzip_ = accepts_gzip_ || wire::accepts(field.value, Compression::gzip);
+            accepts_deflate_ = accepts_deflate_ || wire::accepts(field.value, Compression::deflate);
         } else if (field.name == "grpc-timeout") {
             const auto timeout = wire::parse_timeout(field.value);
             if (!timeout) {
@@ -84,10 +90,17 @@ std::optional<Status> ServerCall::read_headers(http2::HeaderBlock fields) {
         refuse_http("405");
     } else if (!wire::is_grpc_content_type(content_type)) {
         refuse_http("415");
-    } else if (!refusal && !encoding.empty() && encoding != "identity") {
-        refusal.emplace(StatusCode::unimplemented,
-                        "requests encoded as '" + std::string(encoding) + "' are not supported");
+    } else if (!refusal && !encoding.empty()) {
+        encoded_ = true;
+        const auto known = wire::parse_compression(encoding);
+        if (known) {
+            reader_.set_encoding(*known);
+        } else {
+            refusal.emplace(StatusCode::unimplemented,
+                            "requests encoded as '" + std::string(encoding) + "' are not supported");
+        }
     }
+    if (!refusal) set_compression(connection_.server().options().compress);
     return refusal;
 }
 
@@ -98,8 +111,27 @@ void ServerCall::refuse_http(std::string_view http_status) {
     send_response(fields, false);
 }
 
+namespace {
+
+Task<void> run_intercepted(ServerCall& call, MethodHandler& handler,
+                           const std::vector<ServerInterceptor*>& interceptors) {
+    ServerContinuation first(call, handler, interceptors.data(), interceptors.size());
+    co_await first();
+}
+
+}  // namespace
+
 void ServerCall::start_handler() {
-    weft::detail::start_task(Loop::current(), task_, handler_->handle(*this), {})->mark_retrieved();
+    const auto& interceptors = connection_.server().options().interceptors;
+    Task<void> task =
+        interceptors.empty() ? handler_->handle(*this) : run_intercepted(*this, *handler_, interceptors);
+    weft::detail::start_task(Loop::current(), task_, std::move(task), {})->mark_retrieved();
+}
+
+void ServerCall::set_compression(Compression algorithm) {
+    if (headers_sent_) throw UsageError(method_ + ": set_compression() after the initial metadata was sent");
+    const bool understood = algorithm == Compression::gzip ? accepts_gzip_ : accepts_deflate_;
+    compression_ = understood ? algorithm : Compression::identity;
 }
 
 void ServerCall::on_data(std::span<const std::byte> bytes) noexcept {
@@ -182,11 +214,13 @@ template <class Send>
 void ServerCall::with_trailer_fields(Send&& send) {
     std::vector<http2::HeaderField> fields;
     std::vector<std::string> values;
-    fields.reserve(trailing_.size() + 5);
+    fields.reserve(trailing_.size() + 6);
     values.reserve(trailing_.size() + 2);
     if (!headers_sent_) {
         fields.push_back({":status", "200"});
         fields.push_back({"content-type", "application/grpc"});
+        // What we would have understood (compression.md).
+        if (encoded_) fields.push_back({"grpc-accept-encoding", wire::accepted_encodings});
     }
     static constexpr std::string_view numbers[] = {"0", "1",  "2",  "3",  "4",  "5",  "6",  "7", "8",
                                                    "9", "10", "11", "12", "13", "14", "15", "16"};
@@ -203,7 +237,18 @@ void ServerCall::with_trailer_fields(Send&& send) {
             fields.push_back({key, value});
         }
     }
-    send(http2::HeaderBlock(fields));
+    std::size_t size = 0;
+    for (const auto& field : fields) size += field.name.size() + field.value.size() + 32;
+    const std::size_t limit = session() ? session()->peer_max_header_list_size() : UINT32_MAX;
+    if (size <= limit || (status_.details_bin().empty() && trailing_.empty()))
+        return send(http2::HeaderBlock(fields));
+    // The client would drop all of it, or the connection: the code and what fits of the message stay.
+    trailing_ = Metadata();
+    std::string text = status_.details().substr(0, std::min<std::size_t>(limit / 8, 1024));
+    text += " (" + std::to_string(size) + " bytes of trailers are over the client's limit of " +
+            std::to_string(limit) + ": details and metadata are left out)";
+    status_ = Status(status_.code(), std::move(text));
+    with_trailer_fields(send);
 }
 
 void ServerCall::send_trailers_only() {
@@ -228,8 +273,11 @@ void ServerCall::send_headers(const Metadata& metadata) {
     if (headers_sent_) throw UsageError(method_ + ": the initial metadata has been sent already");
     headers_sent_ = true;
     static constexpr http2::HeaderField basic[] = {{":status", "200"}, {"content-type", "application/grpc"}};
-    if (metadata.empty()) return send_response(basic, true);
+    const bool plain = compression_ == Compression::identity && !encoded_;
+    if (metadata.empty() && plain) return send_response(basic, true);
     std::vector<http2::HeaderField> fields(std::begin(basic), std::end(basic));
+    if (!plain) fields.push_back({"grpc-accept-encoding", wire::accepted_encodings});
+    if (compression_ != Compression::identity) fields.push_back({"grpc-encoding", to_string(compression_)});
     std::vector<std::string> values;
     values.reserve(metadata.size());
     for (const auto& [key, value] : metadata) {
@@ -250,12 +298,29 @@ std::byte* ServerCall::prepare_message(std::size_t size) {
                                                            " bytes is over the limit of " +
                                                            std::to_string(limit));
     std::byte* out = output().prepare(MessageReader::prefix_size + size);
-    out[0] = std::byte{0};
-    for (int i = 0; i < 4; ++i) out[1 + i] = static_cast<std::byte>(size >> (24 - 8 * i));
+    MessageReader::write_prefix(out, size, false);
     return out + MessageReader::prefix_size;
 }
 
 void ServerCall::commit_message(std::size_t size) {
+    const auto& interceptors = connection_.server().options().interceptors;
+    for (auto at = interceptors.rbegin(); at != interceptors.rend(); ++at) {
+        if (!(*at)->sees_messages()) continue;
+        std::string message(reinterpret_cast<const char*>(output().prepare(0)) + MessageReader::prefix_size,
+                            size);
+        (*at)->on_response(context_, message);
+        size = message.size();
+        std::byte* out = prepare_message(size);
+        if (size != 0) std::memcpy(out, message.data(), size);
+    }
+    if (compression_ != Compression::identity && !std::exchange(skip_compression_, false)) {
+        std::byte* out = output().prepare(0);
+        const auto smaller = wire::compress_in_place(compression_, {out + MessageReader::prefix_size, size});
+        if (smaller) {
+            size = *smaller;
+            MessageReader::write_prefix(out, size, true);
+        }
+    }
     output().commit(MessageReader::prefix_size + size);
     if (headers_sent_) {
         output_changed();
@@ -264,15 +329,40 @@ void ServerCall::commit_message(std::size_t size) {
     }
 }
 
+std::span<const std::byte> ServerCall::intercepted_request(std::span<const std::byte> message) {
+    if (!seen_) {
+        for (ServerInterceptor* interceptor : connection_.server().options().interceptors) {
+            if (!interceptor->sees_messages()) continue;
+            if (!seen_) seen_.emplace(reinterpret_cast<const char*>(message.data()), message.size());
+            interceptor->on_request(context_, *seen_);
+        }
+        if (!seen_) return message;
+    }
+    return std::as_bytes(std::span(*seen_));
+}
+
 std::optional<std::span<const std::byte>> ServerCall::front_message() {
     if (over()) throw Cancelled();
-    if (reader_.front() == MessageReader::Front::message) return reader_.message();
+    if (reader_.front() == MessageReader::Front::message) {
+        switch (reader_.decode()) {
+            case MessageReader::Payload::ok:
+                break;
+            case MessageReader::Payload::corrupt:
+                throw RpcError(StatusCode::internal, "a request does not decompress");
+            case MessageReader::Payload::too_large:
+                throw RpcError(
+                    StatusCode::resource_exhausted,
+                    "a request decompresses to more than " + std::to_string(reader_.limit()) + " bytes");
+        }
+        return intercepted_request(reader_.message());
+    }
     if (!reader_.empty())
         throw RpcError(StatusCode::internal, "the stream of requests ended within a message");
     return std::nullopt;
 }
 
 void ServerCall::pop_message() noexcept {
+    seen_.reset();
     reader_.pop();
     settle_window();
     switch (reader_.front()) {
@@ -306,7 +396,7 @@ void ServerCall::handler_done(weft::detail::TaskControl& task) noexcept {
     if (!over()) {
         const std::exception_ptr error = task.error();
         if (!error) {
-            finish(Status());
+            finish(outcome_);
         } else {
             try {
                 std::rethrow_exception(error);

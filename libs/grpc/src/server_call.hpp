@@ -49,6 +49,12 @@ public:
     void send_headers(const Metadata& metadata);
     [[nodiscard]] bool headers_sent() const noexcept { return headers_sent_; }
     void set_trailing(Metadata metadata) { trailing_ = std::move(metadata); }
+    [[nodiscard]] const Metadata& trailing() const noexcept { return trailing_; }
+    // What a handler that returns answers.
+    void set_outcome(Status status) { outcome_ = std::move(status); }
+    [[nodiscard]] const Status& outcome() const noexcept { return outcome_; }
+    void set_compression(Compression algorithm);
+    void skip_compression() noexcept { skip_compression_ = true; }
 
     std::byte* prepare_message(std::size_t size);
     void commit_message(std::size_t size);
@@ -74,6 +80,7 @@ private:
     void refuse_http(std::string_view http_status);
     [[nodiscard]] std::optional<Status> read_headers(http2::HeaderBlock fields);
     void start_handler();
+    std::span<const std::byte> intercepted_request(std::span<const std::byte> message);
     void handler_done(weft::detail::TaskControl& task) noexcept;
     void finish(Status status) noexcept;
     void send_trailers_only();
@@ -93,7 +100,14 @@ private:
     MessageReader reader_;
     MethodHandler* handler_ = nullptr;
     Status status_;
+    Status outcome_;
+    std::optional<std::string> seen_;  // the request in front, as the interceptors left it
+    Compression compression_ = Compression::identity;
     ServerWait* waiters_[2] = {};
+    bool accepts_gzip_ : 1 = false;
+    bool accepts_deflate_ : 1 = false;
+    bool skip_compression_ = false;
+    bool encoded_ : 1 = false;  // the request came with grpc-encoding
     bool headers_seen_ : 1 = false;
     bool headers_sent_ : 1 = false;
     bool remote_ended_ : 1 = false;

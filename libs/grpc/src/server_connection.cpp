@@ -1,5 +1,12 @@
 #include "server_state.hpp"
 
+#include <weft/core/error.hpp>
+#include <weft/core/sleep.hpp>
+#include <weft/core/timeout.hpp>
+
+#include <algorithm>
+#include <random>
+
 namespace weft::grpc::detail {
 
 namespace {
@@ -7,8 +14,14 @@ namespace {
 http2::SessionOptions session_options(const ServerOptions& options) {
     http2::SessionOptions out;
     out.max_concurrent_streams = options.max_streams;
+    // See ChannelOptions::max_metadata_size().
+    constexpr std::uint32_t most = 72 * 1024;
+    out.max_header_list_size = std::min(options.max_metadata, most);
     return out;
 }
+
+constexpr Duration ping_interval_without_calls = std::chrono::hours(2);
+constexpr int most_ping_strikes = 2;
 
 }  // namespace
 
@@ -16,6 +29,14 @@ ServerConnection::ServerConnection(ServerState& server, std::unique_ptr<Stream> 
     : server_(server),
       session_(std::move(stream), http2::Role::server, *this, session_options(server.options())) {
     server.connection_added(*this);
+    Loop& loop = Loop::current();
+    if (const Duration age = server.options().max_age; age != Duration::max()) {
+        static thread_local std::minstd_rand random{std::random_device{}()};
+        const double factor = std::uniform_real_distribution<double>(0.9, 1.1)(random);
+        loop.arm_after(age_, std::chrono::duration_cast<Duration>(age * factor));
+    }
+    last_call_ = loop.now();
+    if (server.options().max_idle != Duration::max()) loop.arm_after(idle_, server.options().max_idle);
 }
 
 // Handlers that still run are destroyed where they wait.
@@ -36,15 +57,74 @@ http2::Exchange* ServerConnection::on_request() {
 void ServerConnection::call_over(ServerCall& call) noexcept {
     delete &call;
     --call_count_;
-    if (calls_.empty()) calls_ended_.set();
+    if (!calls_.empty()) return;
+    calls_ended_.set();
+    last_call_ = Loop::current().now();
 }
 
 void ServerConnection::end_calls(const Status& status) noexcept {
     calls_.for_each([&status](ServerCall& call) { call.end(status); });
 }
 
+void ServerConnection::grow_old() noexcept {
+    session_.shut_down("max_age");
+    if (const Duration grace = server_.options().max_age_grace; grace != Duration::max())
+        Loop::current().arm_after(grace_, grace);
+}
+
+void ServerConnection::end_of_grace() noexcept { session_.abort("the connection was older than max_age"); }
+
+// Armed once and looked at when it fires, so that calls do not pay for it.
+void ServerConnection::idle_for_long() noexcept {
+    Loop& loop = Loop::current();
+    const Duration limit = server_.options().max_idle;
+    if (!calls_.empty()) return loop.arm_after(idle_, limit);
+    if (last_call_ + limit > loop.now()) return loop.arm(idle_, last_call_ + limit);
+    session_.shut_down("max_idle");
+}
+
+// gRFC A8. A client's PING right after our data is its measurement of the line, not keepalive.
+void ServerConnection::on_ping() noexcept {
+    const TimePoint now = Loop::current().now();
+    const ServerOptions& options = server_.options();
+    if (session_.message_frames_sent() != frames_at_ping_ || last_ping_ == TimePoint()) {
+        frames_at_ping_ = session_.message_frames_sent();
+        ping_strikes_ = 0;
+        last_ping_ = now;
+        return;
+    }
+    const bool quiet = calls_.empty() && !options.ping_without_calls;
+    const Duration interval = quiet ? ping_interval_without_calls : options.min_ping_interval;
+    if (now - last_ping_ < interval && ++ping_strikes_ > most_ping_strikes)
+        session_.terminate(http2::ErrorCode::enhance_your_calm, "too_many_pings");
+    last_ping_ = now;
+}
+
+Task<void> ServerConnection::keep_alive() {
+    const ServerOptions& options = server_.options();
+    while (!session_.ended()) {
+        const Duration quiet = Clock::now() - session_.last_received();
+        if (quiet < options.keepalive_time) {
+            co_await sleep(options.keepalive_time - quiet);
+            continue;
+        }
+        bool answered = true;
+        try {
+            co_await timeout(options.keepalive_timeout, session_.ping());
+        } catch (const TimeoutError&) {
+            answered = false;
+        } catch (const ClosedError&) {
+            co_return;
+        }
+        if (!answered) session_.abort("keepalive: the client did not answer a PING in time");
+    }
+}
+
 Task<void> ServerConnection::run() {
+    if (server_.options().keepalive_time != Duration::max())
+        weft::detail::start_task(Loop::current(), tasks_, keep_alive(), "grpc keepalive")->mark_retrieved();
     co_await session_.run();
+    tasks_.cancel_children();
     calls_.for_each([](ServerCall& call) { call.connection_gone(); });
     // Every call has been closed and its handler cancelled; handlers may take their time to clean up.
     while (!calls_.empty()) {

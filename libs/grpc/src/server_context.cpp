@@ -1,6 +1,7 @@
 #include "server_call.hpp"
 
 #include <weft/core/error.hpp>
+#include <weft/grpc/call_options.hpp>
 #include <weft/grpc/server_context.hpp>
 
 #include <algorithm>
@@ -28,6 +29,27 @@ void ServerContext::send_initial_metadata(const Metadata& metadata) {
 
 void ServerContext::set_trailing_metadata(Metadata metadata) { call_.set_trailing(std::move(metadata)); }
 
+const Metadata& ServerContext::trailing_metadata() const noexcept { return call_.trailing(); }
+void ServerContext::set_code(StatusCode code) noexcept {
+    call_.set_outcome(Status(code, call_.outcome().details(), call_.outcome().details_bin()));
+}
+void ServerContext::set_details(std::string details) {
+    call_.set_outcome(Status(call_.outcome().code(), std::move(details), call_.outcome().details_bin()));
+}
+StatusCode ServerContext::code() const noexcept { return call_.outcome().code(); }
+const std::string& ServerContext::details() const noexcept { return call_.outcome().details(); }
+void ServerContext::set_compression(Compression algorithm) { call_.set_compression(algorithm); }
+void ServerContext::disable_next_message_compression() noexcept { call_.skip_compression(); }
+
+void ServerContext::abort_with_status(Status status) {
+    throw RpcError(status.code(), status.details(), status.details_bin());
+}
+
+CallOptions&& CallOptions::parent(const ServerContext& context) && {
+    if (const auto limit = context.deadline()) deadline_ = std::min(deadline_.value_or(*limit), *limit);
+    return std::move(*this);
+}
+
 void ServerContext::abort(StatusCode code, std::string details, std::string details_bin) {
     throw RpcError(code, std::move(details), std::move(details_bin));
 }
@@ -35,6 +57,7 @@ void ServerContext::abort(StatusCode code, std::string details, std::string deta
 namespace detail {
 
 ServerContext& context_of(ServerCall& call) noexcept { return call.context(); }
+bool answers_ok(ServerCall& call) noexcept { return call.outcome().ok(); }
 std::byte* server_prepare_message(ServerCall& call, std::size_t size) { return call.prepare_message(size); }
 void server_commit_message(ServerCall& call, std::size_t size) { call.commit_message(size); }
 std::optional<std::span<const std::byte>> server_front_message(ServerCall& call) {

@@ -27,6 +27,7 @@ public:
     ~ServerConnection();
 
     http2::Exchange* on_request() override;
+    void on_ping() noexcept override;
     // The call is over and its handler too: it is destroyed.
     void call_over(ServerCall& call) noexcept;
 
@@ -36,11 +37,39 @@ public:
     Task<void> run();
 
 private:
+    void grow_old() noexcept;
+    void end_of_grace() noexcept;
+    void idle_for_long() noexcept;
+    Task<void> keep_alive();
+
+    // Calls a member when the time has come.
+    struct Alarm final : Timer {
+        using Function = void (ServerConnection::*)() noexcept;
+        Alarm(ServerConnection& c, Function f) noexcept : connection(c), function(f) {}
+        ~Alarm() { disarm(); }
+        void fire() noexcept override { (connection.*function)(); }
+        ServerConnection& connection;
+        Function function;
+    };
+
     ServerState& server_;
     http2::Session session_;
+    Alarm age_{*this, &ServerConnection::grow_old};
+    Alarm grace_{*this, &ServerConnection::end_of_grace};
+    Alarm idle_{*this, &ServerConnection::idle_for_long};
+    TimePoint last_call_;
+    TimePoint last_ping_;
+    std::uint64_t frames_at_ping_ = 0;
+    int ping_strikes_ = 0;
     IntrusiveList<ServerCall, ServerCallTag> calls_;
     std::size_t call_count_ = 0;
     Event calls_ended_;
+
+    // Last, so that its frames go before what they wait on.
+    struct Tasks final : weft::detail::TaskOwner {
+        void child_done(weft::detail::TaskControl&) noexcept override {}
+    };
+    Tasks tasks_;
 };
 
 class ServerState {

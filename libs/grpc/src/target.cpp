@@ -85,7 +85,10 @@ Target parse_target(std::string_view whole) {
         target.authority = std::string(text.substr(0, text.find(',')));
         return target;
     }
-    if (take_scheme(text, "dns:") && text.starts_with("//")) {
+    if (take_scheme(text, "passthrough:")) {
+        // "passthrough:///host:port": the text goes to the connection as it is.
+        if (text.starts_with("///")) text.remove_prefix(3);
+    } else if (take_scheme(text, "dns:") && text.starts_with("//")) {
         // dns://server/host: the server is the resolver's business; we ask the system's.
         const std::size_t slash = text.find('/', 2);
         if (slash == std::string_view::npos) refuse(whole, "there is no host");

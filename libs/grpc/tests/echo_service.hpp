@@ -94,7 +94,7 @@ struct EchoPair {
                       std::string address = "127.0.0.1:0")
         : server(std::move(server_options)) {
         server.add_service(service);
-        const int port = server.add_insecure_port(address);
+        port = server.add_insecure_port(address);
         target = port != 0 ? "127.0.0.1:" + std::to_string(port) : address;
         channel = std::make_unique<grpc::Channel>(grpc::insecure_channel(target, std::move(channel_options)));
         stub = std::make_unique<Echo::Stub>(*channel);
@@ -107,6 +107,7 @@ struct EchoPair {
 
     EchoService service;
     grpc::Server server;
+    int port = 0;
     std::string target;
     std::unique_ptr<grpc::Channel> channel;
     std::unique_ptr<Echo::Stub> stub;

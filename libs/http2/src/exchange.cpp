@@ -3,6 +3,8 @@
 
 #include <weft/http2/exchange.hpp>
 
+#include <utility>
+
 namespace weft::http2 {
 
 Exchange::~Exchange() { reset(ErrorCode::cancel); }
@@ -14,6 +16,18 @@ void Exchange::output_changed() noexcept {
         nghttp2_session_resume_data(session_->native_, id_);
     }
     session_->schedule_flush();
+}
+
+void Exchange::drop_sent() noexcept {
+    keep_limit_ = 0;
+    if (sent_ != 0) output_.consume(std::exchange(sent_, 0));
+}
+
+void Exchange::rewind() noexcept {
+    sent_ = 0;
+    held_ = 0;
+    id_ = 0;
+    output_deferred_ = remote_ended_ = local_ended_ = left_ = false;
 }
 
 void Exchange::end_output(bool trailers) noexcept {

@@ -121,7 +121,8 @@ Task<void> Session::read_loop() {
         }
         const IoResult result = stream_->try_read({buffer.get(), read_buffer_size});
         if (result.status == IoResult::Status::end) {
-            if (end_text_.empty()) end_text_ = "the peer closed the connection";
+            if (end_text_.empty())
+                end_text_ = goaway_text_.empty() ? "the peer closed the connection" : goaway_text_;
             co_return;
         }
         if (result.status == IoResult::Status::would_block) {
@@ -129,6 +130,7 @@ Task<void> Session::read_loop() {
             co_await stream_->read_readiness().wait();
             continue;
         }
+        last_received_ = Loop::current().now();
         const ssize_t taken = nghttp2_session_mem_recv(
             native_, reinterpret_cast<const std::uint8_t*>(buffer.get()), result.bytes);
         if (taken < 0) {
@@ -161,6 +163,7 @@ Task<void> Session::discard_rest() {
 }
 
 Task<void> Session::run() {
+    last_received_ = Loop::current().now();
     schedule_flush();
     TaskHandle<void> writer(
         weft::detail::start_task(Loop::current(), tasks_, write_when_possible(), "http2 writer"), false);
@@ -204,13 +207,13 @@ void Session::finish() noexcept {
     if (end_text_.empty()) end_text_ = "the connection was closed";
     while (!exchanges_.empty()) {
         Exchange& exchange = exchanges_.front();
-        const bool unprocessed = role_ == Role::client && exchange.id_ == 0;
         nghttp2_session_set_stream_user_data(native_, exchange.id_, nullptr);
         detach(exchange);
         CloseReason reason;
         reason.code = ErrorCode::internal_error;
         reason.connection_lost = true;
-        reason.unprocessed = unprocessed;
+        reason.left = exchange.left_;
+        reason.unprocessed = role_ == Role::client && !exchange.left_;
         reason.text = end_text_;
         exchange.on_closed(reason);
     }
@@ -269,9 +272,38 @@ void Session::start(Exchange& exchange, HeaderBlock fields, bool body) {
     schedule_flush();
 }
 
-void Session::shut_down() noexcept {
+// Requests that wait for a stream of their own when the peer takes no more: they need another connection.
+void Session::close_unsent() noexcept {
+    if (role_ != Role::client) return;
+    exchanges_.for_each([this](Exchange& exchange) {
+        if (exchange.left_) return;
+        nghttp2_submit_rst_stream(native_, NGHTTP2_FLAG_NONE, exchange.id_, NGHTTP2_CANCEL);
+        detach(exchange);
+        CloseReason reason;
+        reason.code = ErrorCode::refused_stream;
+        reason.unprocessed = true;
+        reason.left = false;
+        reason.text = goaway_text_;
+        exchange.on_closed(reason);
+    });
+}
+
+void Session::abort(std::string why) noexcept {
+    if (!ended_) fail(std::move(why));
+}
+
+std::uint32_t Session::peer_max_header_list_size() const noexcept {
+    return nghttp2_session_get_remote_settings(native_, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+}
+
+std::uint32_t Session::peer_max_concurrent_streams() const noexcept {
+    return nghttp2_session_get_remote_settings(native_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
+void Session::shut_down(std::string reason) noexcept {
     if (draining_ || ended_) return;
     draining_ = true;
+    farewell_ = std::move(reason);
     if (role_ == Role::server) {
         nghttp2_submit_shutdown_notice(native_);
         goaway_after_ping_ = true;
@@ -282,9 +314,13 @@ void Session::shut_down() noexcept {
     schedule_flush();
 }
 
-void Session::terminate(ErrorCode code) noexcept {
+void Session::terminate(ErrorCode code, std::string_view reason) noexcept {
     if (ended_) return;
     draining_ = true;
+    if (!reason.empty())
+        nghttp2_submit_goaway(native_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(native_),
+                              static_cast<std::uint32_t>(code),
+                              reinterpret_cast<const std::uint8_t*>(reason.data()), reason.size());
     nghttp2_session_terminate_session(native_, static_cast<std::uint32_t>(code));
     schedule_flush();
 }

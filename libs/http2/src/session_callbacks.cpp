@@ -54,6 +54,8 @@ nghttp2_session* SessionGlue::make(Session& session, Role role, const SessionOpt
     // Until the peer's SETTINGS say otherwise; requests are sent only after them.
     nghttp2_option_set_peer_max_concurrent_streams(raw_option, 100);
     nghttp2_option_set_max_send_header_block_length(raw_option, 1024 * 1024);
+    // nghttp2 sends header blocks in pieces of 16 KiB and takes 8 CONTINUATION frames unless told otherwise.
+    nghttp2_option_set_max_continuations(raw_option, 8 + options.max_header_list_size / 16'384);
     nghttp2_option_set_stream_reset_rate_limit(raw_option, options.stream_reset_burst,
                                                options.stream_reset_rate);
 
@@ -149,8 +151,11 @@ int SessionGlue::on_frame_recv(nghttp2_session* native, const nghttp2_frame* fra
                 }
                 break;
             case NGHTTP2_PING:
-                if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
+                if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
                     ping_acknowledged(session, frame->ping.opaque_data);
+                } else {
+                    session.handler_.on_ping();
+                }
                 break;
             case NGHTTP2_GOAWAY:
                 goaway_received(session, frame->goaway);
@@ -162,12 +167,16 @@ int SessionGlue::on_frame_recv(nghttp2_session* native, const nghttp2_frame* fra
 }
 
 void SessionGlue::goaway_received(Session& session, const nghttp2_goaway& frame) {
-    session.goaway_text_ = "the peer sent GOAWAY ";
-    session.goaway_text_ += to_string(static_cast<ErrorCode>(frame.error_code));
     const std::string_view debug = view(frame.opaque_data, std::min<std::size_t>(frame.opaque_data_len, 256));
-    if (!debug.empty()) session.goaway_text_.append(" (").append(debug).append(")");
+    // Some send a second one that does not repeat the reason.
+    if (session.goaway_text_.empty() || !debug.empty()) {
+        session.goaway_text_ = "the peer sent GOAWAY ";
+        session.goaway_text_ += to_string(static_cast<ErrorCode>(frame.error_code));
+        if (!debug.empty()) session.goaway_text_.append(" (").append(debug).append(")");
+    }
     session.draining_ = true;
     session.handler_.on_draining(static_cast<ErrorCode>(frame.error_code), debug);
+    session.close_unsent();
 }
 
 void SessionGlue::ping_acknowledged(Session& session, const std::uint8_t* opaque) {
@@ -177,7 +186,8 @@ void SessionGlue::ping_acknowledged(Session& session, const std::uint8_t* opaque
         session.goaway_after_ping_ = false;
         nghttp2_submit_goaway(session.native_, NGHTTP2_FLAG_NONE,
                               nghttp2_session_get_last_proc_stream_id(session.native_), NGHTTP2_NO_ERROR,
-                              nullptr, 0);
+                              reinterpret_cast<const std::uint8_t*>(session.farewell_.data()),
+                              session.farewell_.size());
         return;
     }
     for (auto& ping : session.pings_)
@@ -194,10 +204,12 @@ int SessionGlue::on_data_chunk(nghttp2_session* native, std::uint8_t, std::int32
 int SessionGlue::on_frame_send(nghttp2_session* native, const nghttp2_frame* frame, void* user) {
     auto& session = *static_cast<Session*>(user);
     const auto type = frame->hd.type;
-    if ((type != NGHTTP2_HEADERS && type != NGHTTP2_DATA) || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
-        return 0;
+    if (type != NGHTTP2_HEADERS && type != NGHTTP2_DATA) return 0;
+    ++session.message_frames_sent_;
     Exchange* exchange = exchange_of(native, frame->hd.stream_id);
     if (!exchange) return 0;
+    exchange->left_ = true;
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
     exchange->local_ended_ = true;
     // RFC 9113 8.1: a server that needs no more of the request asks the client to stop sending it.
     if (session.role_ == Role::server && !exchange->remote_ended_)
@@ -213,6 +225,7 @@ int SessionGlue::on_stream_close(nghttp2_session* native, std::int32_t id, std::
     CloseReason reason;
     reason.code = static_cast<ErrorCode>(code);
     reason.unprocessed = session.role_ == Role::client && code == NGHTTP2_REFUSED_STREAM;
+    reason.left = exchange->left_;
     reason.text = session.goaway_text_;
     exchange->on_closed(reason);
     return 0;
@@ -227,8 +240,8 @@ ssize_t SessionGlue::read_body(nghttp2_session* native, std::int32_t id, std::ui
                                std::uint32_t* flags, nghttp2_data_source*, void*) {
     Exchange* exchange = exchange_of(native, id);
     if (!exchange) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    const std::size_t n = std::min(room, exchange->output_.size());
-    const bool all = n == exchange->output_.size();
+    const std::size_t n = std::min(room, exchange->unsent());
+    const bool all = n == exchange->unsent();
     if (n == 0 && !exchange->output_ended_) {
         exchange->output_deferred_ = true;
         return NGHTTP2_ERR_DEFERRED;
@@ -254,12 +267,18 @@ int SessionGlue::send_data(nghttp2_session* native, nghttp2_frame* frame, const 
     const int rv = guarded([&] {
         std::byte* out = session.wire_.prepare(frame_header_size + length);
         std::memcpy(out, header, frame_header_size);
-        if (length != 0) std::memcpy(out + frame_header_size, exchange->output_.data(), length);
+        if (length != 0)
+            std::memcpy(out + frame_header_size, exchange->output_.data() + exchange->sent_, length);
         session.wire_.commit(frame_header_size + length);
     });
     if (rv != 0) return rv;
     const bool was_full = !exchange->output_writable();
-    exchange->output_.consume(length);
+    if (exchange->keep_limit_ == 0) {
+        exchange->output_.consume(length);
+    } else {
+        exchange->sent_ += length;
+        if (exchange->sent_ > exchange->keep_limit_) exchange->drop_sent();
+    }
     if (was_full && exchange->output_writable()) exchange->on_writable();
     return 0;
 }

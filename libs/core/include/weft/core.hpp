@@ -1,24 +1,37 @@
 // Everything of the runtime, for a program's own use. Library code includes what it needs.
 #pragma once
 
+#include <weft/core/any_task.hpp>
 #include <weft/core/async_fd.hpp>
+#include <weft/core/async_generator.hpp>
+#include <weft/core/async_scope.hpp>
+#include <weft/core/barrier.hpp>
+#include <weft/core/channel.hpp>
+#include <weft/core/condition.hpp>
 #include <weft/core/connect.hpp>
 #include <weft/core/connection.hpp>
+#include <weft/core/dump_tasks.hpp>
 #include <weft/core/error.hpp>
 #include <weft/core/event.hpp>
 #include <weft/core/file.hpp>
+#include <weft/core/for_each.hpp>
 #include <weft/core/gather.hpp>
+#include <weft/core/generators.hpp>
 #include <weft/core/join.hpp>
 #include <weft/core/listener.hpp>
+#include <weft/core/lock.hpp>
+#include <weft/core/log.hpp>
 #include <weft/core/loop.hpp>
 #include <weft/core/pipe.hpp>
 #include <weft/core/process.hpp>
 #include <weft/core/queue.hpp>
+#include <weft/core/race.hpp>
 #include <weft/core/resolve.hpp>
 #include <weft/core/run.hpp>
 #include <weft/core/run_loops.hpp>
 #include <weft/core/semaphore.hpp>
 #include <weft/core/server.hpp>
+#include <weft/core/shield.hpp>
 #include <weft/core/signals.hpp>
 #include <weft/core/sleep.hpp>
 #include <weft/core/socket_address.hpp>
@@ -28,6 +41,7 @@
 #include <weft/core/stream_writer.hpp>
 #include <weft/core/task.hpp>
 #include <weft/core/task_group.hpp>
+#include <weft/core/task_local.hpp>
 #include <weft/core/thread_pool.hpp>
 #include <weft/core/timeout.hpp>
 #include <weft/core/tls_context.hpp>
@@ -35,3 +49,4 @@
 #include <weft/core/tls_stream.hpp>
 #include <weft/core/to_thread.hpp>
 #include <weft/core/udp_socket.hpp>
+#include <weft/core/wait.hpp>

@@ -45,14 +45,16 @@ namespace detail {
 // Owns the children of one gather and wakes the gatherer when they have ended.
 class GatherScope final : public TaskOwner {
 public:
-    enum class OnFailure { cancel_the_rest, collect };
+    // What ends the scope's work: then the children that are left are cancelled and joined.
+    enum class Until { first_failure, all_end, first_end };
 
-    explicit GatherScope(OnFailure on_failure) noexcept : on_failure_(on_failure) {}
+    explicit GatherScope(Until until) noexcept : until_(until) {}
 
     template <class T>
     TaskRef<T> start(Task<T> task) {
         TaskRef<T> child = start_task(Loop::current(), *this, std::move(task), std::string());
-        child->mark_retrieved();
+        // The losers of a race are nobody's to look at: what they throw goes to the log.
+        if (until_ != Until::first_end) child->mark_retrieved();
         return child;
     }
 
@@ -81,12 +83,18 @@ public:
     };
     Join join(std::size_t count = 0) noexcept { return Join(*this, count); }
 
+    // Cancels the children. The gatherer's wait for them goes on.
+    void cancel() noexcept { cancel_children(); }
+
     // True when no more children should be started.
-    [[nodiscard]] bool stopping() const noexcept { return cancelled_ || failure_; }
+    [[nodiscard]] bool stopping() const noexcept { return cancelled_ || failure_ || winner_; }
 
     // After the join: throws the first failure, or Cancelled when the gatherer was cancelled. A failure wins
     // over a cancellation, which is then thrown at the gatherer's next wait.
     void rethrow();
+
+    // After the join of a race: whether this child ended first.
+    [[nodiscard]] bool won(const TaskControl& child) const noexcept { return &child == winner_; }
 
 private:
     void child_done(TaskControl& child) noexcept override;
@@ -94,8 +102,9 @@ private:
     // A scope that stops waits for all.
     [[nodiscard]] std::size_t target(std::size_t count) const noexcept { return stopping() ? 0 : count; }
 
-    OnFailure on_failure_;
+    Until until_;
     bool cancelled_ = false;
+    const TaskControl* winner_ = nullptr;
     std::exception_ptr failure_;
     Join* join_ = nullptr;
 };
@@ -122,7 +131,7 @@ inline constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 // which leaves them running. Cancelling the gatherer does the same and throws Cancelled.
 template <class... Ts>
 Task<std::tuple<detail::gathered_t<Ts>...>> gather(Task<Ts>... tasks) {
-    detail::GatherScope scope(detail::GatherScope::OnFailure::cancel_the_rest);
+    detail::GatherScope scope(detail::GatherScope::Until::first_failure);
     std::tuple<detail::TaskRef<Ts>...> children(scope.start(std::move(tasks))...);
     co_await scope.join();
     scope.rethrow();
@@ -135,14 +144,17 @@ namespace detail {
 
 template <class T>
 Task<std::vector<TaskRef<T>>> run_all(std::vector<Task<T>> tasks, std::size_t limit,
-                                      GatherScope::OnFailure on_failure) {
-    GatherScope scope(on_failure);
+                                      GatherScope::Until until) {
+    GatherScope scope(until);
     std::vector<TaskRef<T>> children;
     children.reserve(tasks.size());
     for (Task<T>& task : tasks) {
-        if (scope.child_count() >= limit) co_await scope.join(limit - 1);
-        if (scope.stopping()) break;
-        children.push_back(scope.start(std::move(task)));
+        if (!scope.stopping() && scope.child_count() >= limit) co_await scope.join(limit - 1);
+        if (scope.stopping()) {
+            discard(std::move(task));
+        } else {
+            children.push_back(scope.start(std::move(task)));
+        }
     }
     co_await scope.join();
     scope.rethrow();
@@ -151,7 +163,7 @@ Task<std::vector<TaskRef<T>>> run_all(std::vector<Task<T>> tasks, std::size_t li
 
 template <class T>
 Task<std::vector<T>> gather_values(std::vector<Task<T>> tasks, std::size_t limit) {
-    auto children = co_await run_all(std::move(tasks), limit, GatherScope::OnFailure::cancel_the_rest);
+    auto children = co_await run_all(std::move(tasks), limit, GatherScope::Until::first_failure);
     std::vector<T> values;
     values.reserve(children.size());
     for (TaskRef<T>& child : children) values.push_back(child->result().move_out());
@@ -159,12 +171,12 @@ Task<std::vector<T>> gather_values(std::vector<Task<T>> tasks, std::size_t limit
 }
 
 inline Task<void> gather_void(std::vector<Task<void>> tasks, std::size_t limit) {
-    co_await run_all(std::move(tasks), limit, GatherScope::OnFailure::cancel_the_rest);
+    co_await run_all(std::move(tasks), limit, GatherScope::Until::first_failure);
 }
 
 template <class T>
 Task<std::vector<Outcome<T>>> settle(std::vector<Task<T>> tasks, std::size_t limit) {
-    auto children = co_await run_all(std::move(tasks), limit, GatherScope::OnFailure::collect);
+    auto children = co_await run_all(std::move(tasks), limit, GatherScope::Until::all_end);
     std::vector<Outcome<T>> outcomes;
     outcomes.reserve(children.size());
     for (TaskRef<T>& child : children) outcomes.emplace_back(std::move(child));

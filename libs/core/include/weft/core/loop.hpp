@@ -5,6 +5,7 @@
 #pragma once
 
 #include <weft/core/intrusive_list.hpp>
+#include <weft/core/log.hpp>
 #include <weft/core/pimpl.hpp>
 #include <weft/core/task_control.hpp>
 #include <weft/core/timer.hpp>
@@ -72,6 +73,7 @@ public:
 
     // Arms `timer`, again if it was armed. It must be disarmed or dead before the loop is.
     void arm(Timer& timer, TimePoint when) noexcept;
+    // The same, `delay` from this moment, which a task that computes for long has moved away from now().
     void arm_after(Timer& timer, Duration delay) noexcept;
 
     // Runs `work` once when this turn's tasks have run, before the loop looks for events.
@@ -87,7 +89,17 @@ public:
     // How many tasks exist, the main task included.
     [[nodiscard]] std::size_t task_count() const noexcept { return task_count_; }
 
-    // Receives one line for each task that failed and whose outcome nobody took. The default writes nothing.
+    // Where the runtime reports what no caller can be told: a lost error, a task that was never awaited, a
+    // slow task. Null, the default, writes nothing. The sink must outlive its use.
+    void set_log_sink(LogSink* sink) noexcept { log_sink_ = sink; }
+    [[nodiscard]] LogSink* log_sink() const noexcept { return log_sink_; }
+
+    // Warns, with the task's name, of each resumption that keeps the loop from its other work for `limit` or
+    // longer. asyncio's slow_callback_duration. Zero, the default, measures nothing; measuring costs two
+    // readings of the clock for each resumption.
+    void warn_slow(Duration limit) noexcept { slow_limit_ = limit; }
+
+    // Receives each task that failed and whose outcome nobody took. Without one, the log sink does.
     using LostErrorHandler = void (*)(const std::string& task_name, std::exception_ptr error, void* user);
     void on_lost_error(LostErrorHandler handler, void* user) noexcept {
         lost_error_handler_ = handler;
@@ -101,7 +113,9 @@ private:
     friend class detail::TaskControl;
     friend class detail::Waiter;
     friend class LoopDriver;
+    friend class detail::TaskTree;
     friend class testing::LoopStepper;
+    friend void detail::report_never_awaited(std::coroutine_handle<> frame) noexcept;
     struct Backend;
     class RootOwner;
 
@@ -118,23 +132,31 @@ private:
 
     void run_main(detail::TaskControl& main);
     void run_ready() noexcept;
+    void run_watched(detail::TaskControl& task) noexcept;
     void update_now() noexcept;
+    [[nodiscard]] TimePoint read_clock() noexcept;
     void poll(bool block);
     void run_posted() noexcept;
     void report_lost(const detail::TaskControl& task) noexcept;
+    void report_never_awaited(const detail::TaskControl& dropper, std::coroutine_handle<> frame) noexcept;
     [[nodiscard]] std::uint64_t tick_of(TimePoint when) const noexcept;
 
     detail::TaskControl* ready_head_ = nullptr;
     detail::TaskControl* ready_tail_ = nullptr;
     TimePoint now_;
     TimePoint epoch_;
+    TimePoint read_at_;                 // the last reading of the clock, and
+    std::uint64_t cycles_at_read_ = 0;  // the cycle counter then
     IntrusiveList<TurnEnd, TurnEndTag> turn_ends_;
+    IntrusiveList<detail::TaskOwner, detail::OwnerListTag> owners_;
     std::size_t task_count_ = 0;
     TimeSource time_source_;
     Pimpl<Backend> backend_;
     Pimpl<RootOwner> root_;
     LostErrorHandler lost_error_handler_ = nullptr;
     void* lost_error_user_ = nullptr;
+    LogSink* log_sink_ = nullptr;
+    Duration slow_limit_{0};
 };
 
 template <class T>
@@ -173,6 +195,7 @@ inline void detail::Waiter::park(std::coroutine_handle<> frame) noexcept {
     task_ = task;
     task->resume_point_ = frame;
     task->waiter_ = this;
+    task->parked_at_ = task->loop_->now_.time_since_epoch().count();
 }
 
 namespace detail {

@@ -14,6 +14,9 @@ class ResultSlot {
     using Stored =
         std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<std::remove_reference_t<T>>, T>;
     enum class Tag : unsigned char { empty, value, error };
+    // Frames come from the plain operator new: g++ 12 knows no other.
+    static_assert(alignof(Stored) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
+                  "a coroutine's frame cannot hold an over-aligned result");
 
 public:
     ResultSlot() noexcept {}

@@ -1,10 +1,12 @@
 // Semaphore: a number of permits, handed out in the order of asking. asyncio.Semaphore.
 #pragma once
 
+#include <weft/core/error.hpp>
 #include <weft/core/loop.hpp>
 
 #include <coroutine>
 #include <cstddef>
+#include <optional>
 #include <utility>
 
 namespace weft {
@@ -22,6 +24,9 @@ public:
         return *this;
     }
     inline ~Permit();
+
+    // Keeps the permit taken: it is given back by Semaphore::release().
+    void forget() noexcept { semaphore_ = nullptr; }
 
 private:
     Semaphore* semaphore_ = nullptr;
@@ -67,6 +72,13 @@ public:
     // Waits for a permit: `auto permit = co_await semaphore.acquire();`
     [[nodiscard("co_await it")]] Acquire acquire() noexcept { return Acquire(*this); }
 
+    // A permit that is free now, if nobody waits for it.
+    [[nodiscard]] std::optional<Permit> try_acquire() noexcept {
+        if (free_ == 0 || !waiters_.empty()) return std::nullopt;
+        --free_;
+        return Permit(*this);
+    }
+
     // Gives back a permit, or adds one. Permit does this by itself.
     void release() noexcept {
         if (waiters_.empty()) {
@@ -89,5 +101,25 @@ private:
 inline Permit::~Permit() {
     if (semaphore_) semaphore_->release();
 }
+
+// A semaphore that notices a permit which is given back twice. asyncio.BoundedSemaphore.
+class BoundedSemaphore : private Semaphore {
+public:
+    explicit BoundedSemaphore(std::size_t permits) noexcept : Semaphore(permits), permits_(permits) {}
+
+    using Semaphore::acquire;
+    using Semaphore::available;
+    using Semaphore::try_acquire;
+
+    // Throws UsageError when nobody holds a permit.
+    void release() {
+        if (available() >= permits_)
+            throw UsageError("a bounded semaphore was released more often than it was acquired");
+        Semaphore::release();
+    }
+
+private:
+    std::size_t permits_;
+};
 
 }  // namespace weft

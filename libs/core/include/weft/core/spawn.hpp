@@ -1,6 +1,7 @@
 // spawn(): a coroutine becomes a task of its own; TaskHandle observes and controls it.
 #pragma once
 
+#include <weft/core/any_task.hpp>
 #include <weft/core/error.hpp>
 #include <weft/core/loop.hpp>
 #include <weft/core/task.hpp>
@@ -12,6 +13,41 @@
 #include <utility>
 
 namespace weft {
+
+template <class T>
+class TaskHandle;
+
+namespace detail {
+
+// Calls f(handle) once, when the task ends; dies then, or with the task.
+template <class T, class F>
+class DoneCallback final : public Joiner {
+public:
+    DoneCallback(TaskState<T>& task, F f) : task_(task), f_(std::move(f)) {}
+    void task_done() noexcept override {
+        TaskHandle<T> handle(TaskRef<T>(&task_), false);
+        call(f_, handle);
+        delete this;
+    }
+    void task_abandoned() noexcept override { delete this; }
+
+    static void call(F& f, TaskHandle<T>& handle) noexcept {
+        try {
+            f(handle);
+        } catch (...) {
+            report_callback(handle.name());
+        }
+    }
+
+private:
+    static void report_callback(const std::string& name) noexcept {
+        log(LogLevel::error, "a done callback of task '" + name + "' threw");
+    }
+    TaskState<T>& task_;
+    F f_;
+};
+
+}  // namespace detail
 
 // A handle to a running task. Move-only. Belongs to the task's loop and must not outlive it.
 //
@@ -56,6 +92,26 @@ public:
         require_done();
         state_->mark_retrieved();
         return state_->result().get();
+    }
+
+    // Calls f(handle) on the loop when the task ends, in the order of adding; soon, when it has ended
+    // already. What f throws goes to the log sink. Not called when the loop is destroyed before.
+    template <class F>
+    void add_done_callback(F f) {
+        if (!done()) {
+            state_->add_joiner(*new detail::DoneCallback<T, F>(*state_, std::move(f)));
+            return;
+        }
+        state_->loop().post([f = std::move(f), handle = observer()]() mutable {
+            detail::DoneCallback<T, F>::call(f, handle);
+        });
+    }
+
+    // The same task, without its type, its result and its ownership.
+    [[nodiscard]] AnyTask task() const noexcept { return AnyTask(*state_); }
+    // Another handle to the same task, which does not own it.
+    [[nodiscard]] TaskHandle observer() const noexcept {
+        return TaskHandle(detail::TaskRef<T>(&*state_), false);
     }
 
     // Waits for the end, then gives a reference to the value (it lives as long as the handle) or throws the

@@ -2,7 +2,7 @@
 //
 // Awaiting a Task runs it inside the awaiting task, as a call does; spawn(), gather() and TaskGroup make
 // it a task of its own, with a name, a cancellation and an owner. Dropping a Task that was never awaited
-// runs nothing.
+// runs nothing; inside of a running task it is reported to the loop's log sink, unless by discard().
 #pragma once
 
 #include <weft/core/frame_pool.hpp>
@@ -51,6 +51,9 @@ extern constinit thread_local ThreadState thread_state;
 #endif
 }
 
+// A Task dies that was neither awaited nor spawned.
+[[gnu::cold]] void report_never_awaited(std::coroutine_handle<> frame) noexcept;
+
 // Marks the running task as finished; its root frame has just reached its end.
 void root_finished() noexcept;
 
@@ -71,6 +74,9 @@ struct PromiseBase {
     std::coroutine_handle<> continuation;  // the frame that awaits this one; null for a task's root
     const char* await_file = nullptr;      // where this frame waits, for dump_tasks
     std::uint32_t await_line = 0;
+    // Tells weft's frames from others, for dump_tasks: the promise is at the same place in every frame.
+    static constexpr std::uint32_t weft_frame = 0x77656674;
+    std::uint32_t mark = weft_frame;
 
     static void* operator new(std::size_t size) { return allocate_frame(size); }
     static void operator delete(void* memory, std::size_t size) noexcept { free_frame(memory, size); }
@@ -139,14 +145,12 @@ public:
     Task(Task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
     Task& operator=(Task&& other) noexcept {
         if (this != &other) {
-            if (frame_) frame_.destroy();
+            destroy();
             frame_ = std::exchange(other.frame_, nullptr);
         }
         return *this;
     }
-    ~Task() {
-        if (frame_) frame_.destroy();
-    }
+    ~Task() { destroy(); }
 
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(frame_); }
 
@@ -172,8 +176,21 @@ public:
     Awaiter operator co_await() && noexcept { return Awaiter(frame_); }
 
 private:
+    void destroy() noexcept {
+        if (!frame_) return;
+        if (!frame_.promise().continuation) [[unlikely]]
+            detail::report_never_awaited(frame_);
+        frame_.destroy();
+    }
+
     Handle frame_;
 };
+
+// Drops a task that is not to run, on purpose: nothing is reported.
+template <class T>
+void discard(Task<T> task) noexcept {
+    if (task) task.release().destroy();
+}
 
 namespace detail {
 

@@ -4,6 +4,7 @@
 // task's loop and is touched on that loop's thread only.
 #pragma once
 
+#include <weft/core/context.hpp>
 #include <weft/core/intrusive_list.hpp>
 #include <weft/core/result_slot.hpp>
 #include <weft/core/task.hpp>
@@ -20,6 +21,7 @@ class LoopStepper;
 namespace weft::detail {
 
 class TaskControl;
+class TaskTree;
 
 // A suspension point in which a task waits. Lives in the waiting frame.
 //
@@ -47,6 +49,7 @@ public:
     [[nodiscard]] bool waiting() const noexcept { return task_ != nullptr; }
 
 protected:
+    friend class TaskControl;
     Waiter() = default;
     ~Waiter();
 
@@ -73,6 +76,8 @@ struct JoinListTag;
 class Joiner : public ListHook<JoinListTag> {
 public:
     virtual void task_done() noexcept = 0;
+    // Instead, when the task was destroyed where it was suspended: its loop dies.
+    virtual void task_abandoned() noexcept {}
 
 protected:
     ~Joiner() = default;
@@ -80,9 +85,10 @@ protected:
 
 // Owns tasks: outlives them, is told when each ends. TaskGroup, gather and the loop itself are owners.
 struct OwnedTaskTag;
-class TaskOwner {
+struct OwnerListTag;
+class TaskOwner : public ListHook<OwnerListTag> {
 public:
-    TaskOwner() = default;
+    TaskOwner() noexcept : host_(thread_state.task) {}
     TaskOwner(const TaskOwner&) = delete;
     TaskOwner& operator=(const TaskOwner&) = delete;
 
@@ -101,8 +107,10 @@ protected:
 
 private:
     friend class TaskControl;
+    friend class TaskTree;
     IntrusiveList<TaskControl, OwnedTaskTag> children_;
     std::size_t count_ = 0;
+    const TaskControl* host_;  // the task that made this; may be gone, so it is only compared
 };
 
 // One request to cancel, for the one who may take it back: a timeout, a group.
@@ -127,6 +135,11 @@ public:
     // Takes a request back; returns how many remain. One that was not thrown yet never will be.
     unsigned withdraw(const CancelRequest& request) noexcept;
     [[nodiscard]] unsigned cancel_requests() const noexcept { return cancel_requests_; }
+    // Takes back one request, whoever made it, as asyncio's Task.uncancel() does; returns how many remain.
+    unsigned uncancel() noexcept {
+        if (cancel_requests_ > 0 && --cancel_requests_ == 0) cancels_due_ = 0;
+        return cancel_requests_;
+    }
     // True when the next wait will throw Cancelled.
     [[nodiscard]] bool cancel_due() const noexcept { return cancels_due_ > 0; }
     // Makes the next wait throw Cancelled again, without a new request: the one that was thrown was set
@@ -135,6 +148,7 @@ public:
 
     [[nodiscard]] bool done() const noexcept { return done_; }
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    void set_name(std::string name) noexcept { name_ = std::move(name); }
     [[nodiscard]] Loop& loop() const noexcept { return *loop_; }
     // The exception with which the task ended; null while it runs and after success.
     [[nodiscard]] virtual std::exception_ptr error() const noexcept = 0;
@@ -145,6 +159,9 @@ public:
     [[nodiscard]] bool retrieved() const noexcept { return retrieved_; }
 
     void add_joiner(Joiner& joiner) noexcept { joiners_.push_back(joiner); }
+
+    // Task-local values.
+    [[nodiscard]] Context& context() noexcept { return context_; }
 
     void add_ref() noexcept { ++refs_; }
     void drop_ref() noexcept {
@@ -169,6 +186,7 @@ private:
     friend class weft::testing::LoopStepper;
     friend class Waiter;
     friend class TaskOwner;
+    friend class TaskTree;
     friend void root_finished() noexcept;
 
     void destroy() noexcept;  // reports an outcome that nobody took
@@ -183,7 +201,9 @@ private:
     TaskOwner* owner_;
     IntrusiveList<Joiner, JoinListTag> joiners_;
     std::string name_;
-    std::uint32_t refs_ = 1;  // the run itself; dropped by finish()
+    Context context_;
+    std::int64_t parked_at_ = 0;  // the clock's count, at the start of the turn
+    std::uint32_t refs_ = 1;      // the run itself; dropped by finish()
     std::uint32_t owning_handles_ = 0;
     std::uint32_t deliveries_ = 0;  // how often Cancelled was thrown or passed on
     std::uint16_t cancel_requests_ = 0;

@@ -21,6 +21,7 @@ class TimeoutScope final : private Timer {
 public:
     // Throws UsageError outside of a task.
     explicit TimeoutScope(Duration limit);
+    explicit TimeoutScope(TimePoint end);
     TimeoutScope(const TimeoutScope&) = delete;
     TimeoutScope& operator=(const TimeoutScope&) = delete;
     ~TimeoutScope();
@@ -32,10 +33,12 @@ public:
 
     // Moves the end to `limit` from now. No effect once expired.
     void reschedule(Duration limit) noexcept;
+    // The same, to a point of time. TimePoint::max() means never.
+    void reschedule(TimePoint end) noexcept;
 
 private:
     void fire() noexcept override;
-    unsigned end() noexcept;
+    unsigned finish() noexcept;
 
     detail::TaskControl& task_;
     unsigned outer_requests_;
@@ -45,6 +48,7 @@ private:
 };
 
 [[noreturn]] void throw_timeout(Duration limit);
+[[noreturn]] void throw_deadline();
 
 // Awaits `task` for at most `limit`. Then cancels it, waits until its clean-up is done, and throws
 // TimeoutError. An operation that ended before its cancellation reached it gives its result: nothing is lost.
@@ -59,6 +63,21 @@ Task<T> timeout(Duration limit, Task<T> task) {
     throw_timeout(limit);
 }
 
+// The same with an end that is given as a time of the loop's clock (Loop::now() + …), for several operations
+// that share one deadline. A time that has passed cancels the task at its first wait.
+template <class T>
+Task<T> timeout_at(TimePoint end, Task<T> task) {
+    TimeoutScope scope(end);
+    try {
+        co_return co_await std::move(task);
+    } catch (const Cancelled&) {
+        if (!scope.claim()) throw;
+    }
+    throw_deadline();
+}
+
 inline Task<void> timeout(Duration limit, Sleep sleep) { return timeout(limit, Task<void>(sleep)); }
+
+inline Task<void> timeout_at(TimePoint end, Sleep sleep) { return timeout_at(end, Task<void>(sleep)); }
 
 }  // namespace weft

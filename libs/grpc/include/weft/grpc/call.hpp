@@ -49,6 +49,18 @@ public:
     // The server's address ("ipv4:127.0.0.1:9559"); empty before there is a connection.
     [[nodiscard]] std::string peer() const;
 
+    // Calls `callback(const Status&)` when the call has ended, at once after its end; on the loop, never from
+    // inside of another member. What it throws is dropped. It runs also when the call object is gone by then.
+    template <class F>
+    void add_done_callback(F callback) {
+        struct Holder final : detail::DoneCallback {
+            explicit Holder(F&& f) : function(std::move(f)) {}
+            void call(const Status& status) override { function(status); }
+            F function;
+        };
+        detail::add_done_callback(*call_, Pimpl<detail::DoneCallback>(new Holder(std::move(callback))));
+    }
+
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(call_); }
 
 protected:
@@ -117,6 +129,8 @@ public:
     }
     // No more requests. Harmless when repeated and after the end.
     void done_writing() noexcept { detail::half_close(*call_); }
+    // The next message is sent as it is, whatever the call's compression.
+    void disable_next_message_compression() noexcept { detail::skip_compression(*call_); }
 
     auto operator co_await() & noexcept { return detail::ResponseWait<Response>(*call_); }
     auto operator co_await() && noexcept { return detail::ResponseWait<Response>(std::move(call_)); }
@@ -139,6 +153,8 @@ public:
     }
     // As StreamUnaryCall::done_writing().
     void done_writing() noexcept { detail::half_close(*call_); }
+    // As StreamUnaryCall's.
+    void disable_next_message_compression() noexcept { detail::skip_compression(*call_); }
 };
 
 }  // namespace weft::grpc

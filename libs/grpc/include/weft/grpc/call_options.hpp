@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/timer.hpp>
+#include <weft/grpc/compression.hpp>
 #include <weft/grpc/metadata.hpp>
 
 #include <chrono>
@@ -9,6 +10,8 @@
 #include <utility>
 
 namespace weft::grpc {
+
+class ServerContext;
 
 //     co_await stub.Say(request, CallOptions().timeout(2s).metadata(std::move(md)).wait_for_ready());
 class CallOptions {
@@ -29,7 +32,8 @@ public:
         metadata_ = std::move(value);
         return std::move(*this);
     }
-    // Waits for the server instead of failing with UNAVAILABLE while it cannot be reached.
+    // Waits for the server instead of failing with UNAVAILABLE while it cannot be reached. Not set: as the
+    // service config says.
     CallOptions&& wait_for_ready(bool wait = true) && {
         wait_for_ready_ = wait;
         return std::move(*this);
@@ -45,10 +49,20 @@ public:
         return std::move(*this);
     }
 
+    // How this call's messages are compressed; the channel's way when not set.
+    CallOptions&& compression(Compression algorithm) && {
+        compression_ = algorithm;
+        return std::move(*this);
+    }
+    // Gives the call a handler's deadline, if there is one: when the answer is no longer waited for, the work
+    // for it is not either. The earliest of deadline(), timeout() and this counts.
+    CallOptions&& parent(const ServerContext& context) &&;
+
     [[nodiscard]] const std::optional<Duration>& timeout() const noexcept { return timeout_; }
     [[nodiscard]] const std::optional<TimePoint>& deadline() const noexcept { return deadline_; }
     [[nodiscard]] const Metadata& metadata() const noexcept { return metadata_; }
-    [[nodiscard]] bool wait_for_ready() const noexcept { return wait_for_ready_; }
+    [[nodiscard]] const std::optional<bool>& wait_for_ready() const noexcept { return wait_for_ready_; }
+    [[nodiscard]] const std::optional<Compression>& compression() const noexcept { return compression_; }
     [[nodiscard]] const std::string& authority() const noexcept { return authority_; }
     [[nodiscard]] const std::optional<std::size_t>& max_receive_message_length() const noexcept {
         return max_receive_;
@@ -60,7 +74,8 @@ private:
     std::optional<std::size_t> max_receive_;
     Metadata metadata_;
     std::string authority_;
-    bool wait_for_ready_ = false;
+    std::optional<bool> wait_for_ready_;
+    std::optional<Compression> compression_;
 };
 
 }  // namespace weft::grpc

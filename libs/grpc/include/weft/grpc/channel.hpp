@@ -9,6 +9,7 @@
 #include <weft/core/task.hpp>
 #include <weft/grpc/call.hpp>
 #include <weft/grpc/call_options.hpp>
+#include <weft/grpc/compression.hpp>
 #include <weft/grpc/status.hpp>
 
 #include <cstddef>
@@ -17,8 +18,11 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace weft::grpc {
+
+class ClientInterceptor;
 
 enum class ChannelConnectivity : std::uint8_t { idle, connecting, ready, transient_failure, shutdown };
 
@@ -61,8 +65,78 @@ public:
         return std::move(*this);
     }
 
+    // Largest sum of received headers or trailers in bytes, as HTTP/2 counts them (names, values, and 32 for
+    // each field): 16 KiB. What is beyond fails its call with RESOURCE_EXHAUSTED. The server is told, so that
+    // it can leave out what does not fit; it is told 72 KiB at most, because nghttp2 ends a connection on
+    // which a value is longer than 64 KiB as HPACK writes it.
+    ChannelOptions&& max_metadata_size(std::uint32_t bytes) && {
+        max_metadata = bytes;
+        return std::move(*this);
+    }
+    // How requests are compressed unless a call says otherwise (not at all). Compressed responses are always
+    // understood.
+    ChannelOptions&& compression(Compression algorithm) && {
+        compress = algorithm;
+        return std::move(*this);
+    }
+    // What the channel does by itself: timeouts, limits, retries, balancing, health checks. JSON, as
+    // https://github.com/grpc/grpc/blob/master/doc/service_config.md has it. insecure_channel() throws
+    // UsageError for a config that is none.
+    ChannelOptions&& service_config(std::string json) && {
+        config = std::move(json);
+        return std::move(*this);
+    }
+    // false: no call is ever sent twice, not even one that the server has certainly not seen.
+    ChannelOptions&& enable_retries(bool on) && {
+        retries = on;
+        return std::move(*this);
+    }
+    // Requests are kept for retries up to this many bytes a call (256 KiB); larger ones are sent once.
+    ChannelOptions&& per_rpc_retry_buffer_size(std::size_t bytes) && {
+        retry_buffer = bytes;
+        return std::move(*this);
+    }
+    // "pick_first" (one connection, to the first address that answers) or "round_robin" (one to each address,
+    // calls take turns). The service config's, and pick_first, when empty.
+    ChannelOptions&& load_balancing(std::string policy) && {
+        balancing = std::move(policy);
+        return std::move(*this);
+    }
+    // A PING after `time` in which nothing came; a connection that does not answer within `timeout` is
+    // closed, its calls end with UNAVAILABLE. Without calls only with `without_calls`. Servers close
+    // connections that ping more often than they like (5 minutes by default): such a server makes the channel
+    // double its `time`.
+    ChannelOptions&& keepalive(Duration time, Duration timeout = std::chrono::seconds(20),
+                               bool without_calls = false) && {
+        keepalive_time = time;
+        keepalive_timeout = timeout;
+        keepalive_without_calls = without_calls;
+        return std::move(*this);
+    }
+    // Without calls for so long the channel closes its connections and is IDLE (30 minutes).
+    ChannelOptions&& client_idle_timeout(Duration limit) && {
+        idle_timeout = limit;
+        return std::move(*this);
+    }
+    // Runs around every call; the first one added is outermost. It must outlive the channel.
+    ChannelOptions&& interceptor(ClientInterceptor& added) && {
+        interceptors.push_back(&added);
+        return std::move(*this);
+    }
+
     std::size_t max_receive = std::size_t{4} << 20;
     std::size_t max_send = SIZE_MAX;
+    std::uint32_t max_metadata = 16 * 1024;
+    Compression compress = Compression::identity;
+    std::string config;
+    bool retries = true;
+    std::size_t retry_buffer = std::size_t{256} * 1024;
+    std::string balancing;
+    Duration keepalive_time = Duration::max();
+    Duration keepalive_timeout = std::chrono::seconds(20);
+    bool keepalive_without_calls = false;
+    Duration idle_timeout = std::chrono::minutes(30);
+    std::vector<ClientInterceptor*> interceptors;
     std::string authority;
     std::string user_agent;
     Duration initial_backoff = std::chrono::seconds(1);
@@ -218,8 +292,8 @@ private:
 };
 
 // A channel without TLS. Targets: host:port, dns:host:port, ipv4:a.b.c.d:port[,…], ipv6:[…]:port[,…],
-// unix:path, unix:///path, unix-abstract:name. Nothing connects yet. Throws UsageError for a target that is
-// none.
+// unix:path, unix:///path, unix-abstract:name, passthrough:host:port. Nothing connects yet. Throws UsageError
+// for a target or a service config that is none.
 [[nodiscard]] Channel insecure_channel(std::string target, ChannelOptions options = ChannelOptions());
 
 }  // namespace weft::grpc

@@ -10,6 +10,7 @@
 #include <weft/core/pimpl.hpp>
 #include <weft/core/task.hpp>
 #include <weft/core/timer.hpp>
+#include <weft/grpc/compression.hpp>
 #include <weft/grpc/service.hpp>
 
 #include <cstddef>
@@ -18,8 +19,11 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace weft::grpc {
+
+class ServerInterceptor;
 
 namespace detail {
 class ServerState;
@@ -56,6 +60,63 @@ public:
         return std::move(*this);
     }
 
+    // Largest sum of a request's headers in bytes, as HTTP/2 counts them (names, values, and 32 for each
+    // field): 16 KiB. A request beyond is answered RESOURCE_EXHAUSTED. Clients are told, 72 KiB at most: see
+    // ChannelOptions::max_metadata_size().
+    ServerOptions&& max_metadata_size(std::uint32_t bytes) && {
+        max_metadata = bytes;
+        return std::move(*this);
+    }
+    // How responses are compressed for clients that understand it, unless a handler says otherwise (not at
+    // all). Compressed requests are always understood.
+    ServerOptions&& compression(Compression algorithm) && {
+        compress = algorithm;
+        return std::move(*this);
+    }
+    // Runs around every handler; the first one added is outermost. It must outlive the server.
+    ServerOptions&& interceptor(ServerInterceptor& added) && {
+        interceptors.push_back(&added);
+        return std::move(*this);
+    }
+    // A PING after `time` in which nothing came; a connection that does not answer within `timeout` is
+    // closed. Default: 2 h and 20 s.
+    ServerOptions&& keepalive(Duration time, Duration timeout = std::chrono::seconds(20)) && {
+        keepalive_time = time;
+        keepalive_timeout = timeout;
+        return std::move(*this);
+    }
+    // How often a client may PING: not more often than `min_interval` (5 minutes), and not without calls
+    // (then 2 h) unless `without_calls`. The third PING too many ends its connection with ENHANCE_YOUR_CALM,
+    // "too_many_pings". What we send to the client in between resets the count.
+    ServerOptions&& permit_keepalive(Duration min_interval, bool without_calls = false) && {
+        min_ping_interval = min_interval;
+        ping_without_calls = without_calls;
+        return std::move(*this);
+    }
+    // A connection without calls for so long is sent away (never).
+    ServerOptions&& max_connection_idle(Duration limit) && {
+        max_idle = limit;
+        return std::move(*this);
+    }
+    // A connection that is so old (±10 %, so that they do not all go at once) takes no new calls; those that
+    // run have `grace` to end (both without limit). Clients connect again, to where names and balancers lead
+    // them.
+    ServerOptions&& max_connection_age(Duration limit, Duration grace = Duration::max()) && {
+        max_age = limit;
+        max_age_grace = grace;
+        return std::move(*this);
+    }
+
+    std::uint32_t max_metadata = 16 * 1024;
+    Compression compress = Compression::identity;
+    std::vector<ServerInterceptor*> interceptors;
+    Duration keepalive_time = std::chrono::hours(2);
+    Duration keepalive_timeout = std::chrono::seconds(20);
+    Duration min_ping_interval = std::chrono::minutes(5);
+    bool ping_without_calls = false;
+    Duration max_idle = Duration::max();
+    Duration max_age = Duration::max();
+    Duration max_age_grace = Duration::max();
     std::size_t max_receive = std::size_t{4} << 20;
     std::size_t max_send = SIZE_MAX;
     std::size_t max_calls = 0;

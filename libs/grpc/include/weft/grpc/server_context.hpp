@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weft/core/timer.hpp>
+#include <weft/grpc/compression.hpp>
 #include <weft/grpc/metadata.hpp>
 #include <weft/grpc/status.hpp>
 
@@ -45,6 +46,23 @@ public:
     // Goes with the status at the end of the call; replaces what was set before.
     void set_trailing_metadata(Metadata metadata);
 
+    [[nodiscard]] const Metadata& trailing_metadata() const noexcept;
+
+    // The status with which a handler that returns ends the call. With another code than OK its response is
+    // not sent. abort() and RpcError win over it.
+    void set_code(StatusCode code) noexcept;
+    void set_details(std::string details);
+    [[nodiscard]] StatusCode code() const noexcept;
+    [[nodiscard]] const std::string& details() const noexcept;
+
+    // How the responses of this call are compressed, if the client understands it. Throws UsageError when the
+    // headers have been sent.
+    void set_compression(Compression algorithm);
+    // The next response is sent as it is.
+    void disable_next_message_compression() noexcept;
+
+    // Ends the handler: throws RpcError, which is the answer.
+    [[noreturn]] void abort_with_status(Status status);
     // Ends the handler: throws RpcError, which is the answer. An OK code is answered as UNKNOWN.
     [[noreturn]] void abort(StatusCode code, std::string details, std::string details_bin = {});
 

@@ -63,7 +63,7 @@ protected:
                 Task<Response> task =
                     detail::invoke(service_, function_, detail::context_of(call), std::move(*request));
                 Response response = co_await std::move(task);
-                detail::server_write_message(call, response);
+                if (detail::answers_ok(call)) detail::server_write_message(call, response);
             }
 
         private:
@@ -108,7 +108,7 @@ protected:
                 ServerReader<Request> reader(call);
                 Task<Response> task = detail::invoke(service_, function_, detail::context_of(call), reader);
                 Response response = co_await std::move(task);
-                detail::server_write_message(call, response);
+                if (detail::answers_ok(call)) detail::server_write_message(call, response);
             }
 
         private:

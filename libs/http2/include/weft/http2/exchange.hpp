@@ -28,6 +28,8 @@ struct CloseReason {
     bool connection_lost = false;
     // The peer has not processed the request and never will (RFC 9113 8.7): it may be sent again.
     bool unprocessed = false;
+    // The request's headers have left the session.
+    bool left = true;
     std::string_view text;
 };
 
@@ -68,7 +70,18 @@ protected:
     void end_output(bool trailers = false) noexcept;
     void send_trailers(HeaderBlock fields);
     [[nodiscard]] bool output_ended() const noexcept { return output_ended_; }
-    [[nodiscard]] bool output_writable() const noexcept { return output_.size() <= low_water; }
+    [[nodiscard]] bool output_writable() const noexcept { return unsent() <= low_water; }
+    // Bytes of output() that no frame has taken yet.
+    [[nodiscard]] std::size_t unsent() const noexcept { return output_.size() - sent_; }
+
+    // From now on output() keeps what has been sent, as long as it is `limit` bytes or less, so that the
+    // whole can be sent again.
+    void keep_sent(std::size_t limit) noexcept { keep_limit_ = limit; }
+    void drop_sent() noexcept;
+    // Nothing that was sent has been dropped.
+    [[nodiscard]] bool keeps_sent() const noexcept { return keep_limit_ != 0; }
+    // Once detached: makes it ready for another Session::start(), which sends output() from its beginning.
+    void rewind() noexcept;
 
     // Server: answers. Without a body the headers end the stream.
     void send_response(HeaderBlock fields, bool body);
@@ -91,6 +104,8 @@ private:
     friend struct SessionGlue;
 
     ByteBuffer output_;
+    std::size_t sent_ = 0;  // of output_, kept
+    std::size_t keep_limit_ = 0;
     Session* session_ = nullptr;
     std::int32_t id_ = 0;
     std::size_t held_ = 0;
@@ -99,6 +114,7 @@ private:
     bool output_deferred_ : 1 = false;  // nghttp2 waits for output_changed()
     bool remote_ended_ : 1 = false;
     bool local_ended_ : 1 = false;  // END_STREAM has been sent
+    bool left_ : 1 = false;         // the request's HEADERS have become a frame
 };
 
 }  // namespace weft::http2

@@ -35,7 +35,8 @@ struct SessionOptions {
     std::size_t max_unread = std::size_t{64} << 20;
     // Largest frame that the peer may send.
     std::uint32_t max_frame_size = 1 << 20;
-    // Sum of name + value + 32 over the fields of one block; what is beyond is dropped and reported.
+    // Sum of name + value + 32 over the fields of one block; what is beyond is dropped and reported. nghttp2
+    // ends a connection on which one value is longer than 64 KiB as HPACK writes it, whatever this says.
     std::uint32_t max_header_list_size = 16 * 1024;
     // Streams that the peer may reset: a burst, then this many a second (CVE-2023-44487).
     std::uint64_t stream_reset_burst = 5000;
@@ -50,6 +51,8 @@ public:
     virtual Exchange* on_request() { return nullptr; }
     // The peer's first SETTINGS arrived: the connection speaks HTTP/2.
     virtual void on_ready() noexcept {}
+    // The peer sent a PING; it is answered without the handler's doing.
+    virtual void on_ping() noexcept {}
     // The peer sent GOAWAY, or we did: no new request will be taken.
     virtual void on_draining(ErrorCode code, std::string_view text) noexcept {
         (void)code;
@@ -81,12 +84,13 @@ public:
 
     // Graceful end: GOAWAY, then the open streams finish, then the connection closes. A server first
     // announces it and waits a round trip (RFC 9113 6.8), so that requests under way are still taken.
-    void shut_down() noexcept;
-    // GOAWAY with a code and the end; open streams get on_closed().
-    void terminate(ErrorCode code) noexcept;
+    // `reason` goes with the GOAWAY, for people.
+    void shut_down(std::string reason = {}) noexcept;
+    // GOAWAY with a code and a text, and the end; open streams get on_closed().
+    void terminate(ErrorCode code, std::string_view reason = {}) noexcept;
 
     // Closes the connection at once; run() then ends.
-    void abort() noexcept { fail("the connection was aborted"); }
+    void abort(std::string why = "the connection was aborted") noexcept;
 
     // Waits until a PING came back. Throws ClosedError when the connection ends before.
     [[nodiscard]] Task<void> ping();
@@ -94,6 +98,14 @@ public:
     [[nodiscard]] bool ready() const noexcept { return ready_; }
     [[nodiscard]] bool ended() const noexcept { return ended_; }
     [[nodiscard]] std::size_t open_streams() const noexcept { return open_streams_; }
+    // When bytes last arrived; the start of run() before any did.
+    [[nodiscard]] TimePoint last_received() const noexcept { return last_received_; }
+    // HEADERS and DATA frames that were made so far.
+    [[nodiscard]] std::uint64_t message_frames_sent() const noexcept { return message_frames_sent_; }
+    // The limit that the peer has announced for header blocks, as max_header_list_size counts them; the
+    // largest number when it has not.
+    [[nodiscard]] std::uint32_t peer_max_header_list_size() const noexcept;
+    [[nodiscard]] std::uint32_t peer_max_concurrent_streams() const noexcept;
     // Why the connection ended, for people; empty while it lives.
     [[nodiscard]] const std::string& end_text() const noexcept { return end_text_; }
     // The address of the peer, as Stream::peer().
@@ -108,6 +120,7 @@ private:
     void flush() noexcept;
     bool fill_output();
     void fail(std::string text) noexcept;
+    void close_unsent() noexcept;
     void finish() noexcept;
     [[nodiscard]] bool exhausted() const noexcept;
     Task<void> read_loop();
@@ -155,8 +168,12 @@ private:
     std::vector<Ping> pings_;
     std::uint64_t last_ping_ = 0;
 
+    TimePoint last_received_;
+    std::uint64_t message_frames_sent_ = 0;
+
     std::string end_text_;
     std::string goaway_text_;
+    std::string farewell_;  // the text of our GOAWAY
     bool ready_ = false;
     bool draining_ = false;
     bool ended_ = false;

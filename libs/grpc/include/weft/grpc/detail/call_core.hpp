@@ -25,6 +25,13 @@ class ChannelCore;
 // Destroying the call cancels it when it is still going on.
 using ClientCallPtr = Pimpl<ClientCall>;
 
+// Something to be told when a call has ended.
+class DoneCallback {
+public:
+    virtual ~DoneCallback() = default;
+    virtual void call(const Status& status) = 0;
+};
+
 // Which streams a call has. The numbers are bits: 1 = many requests, 2 = many responses.
 enum class CallKind : std::uint8_t { unary_unary = 0, stream_unary = 1, unary_stream = 2, stream_stream = 3 };
 
@@ -49,6 +56,8 @@ void pop_message(ClientCall& call) noexcept;
 // The message did not parse: the call ends with INTERNAL, which is thrown.
 [[noreturn]] void throw_unparsable(ClientCall& call);
 
+void skip_compression(ClientCall& call) noexcept;
+void add_done_callback(ClientCall& call, Pimpl<DoneCallback> callback);
 [[noreturn]] void throw_status(ClientCall& call);
 void throw_unless_ok(ClientCall& call);
 void cancel_call(ClientCall& call) noexcept;

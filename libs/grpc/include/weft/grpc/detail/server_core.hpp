@@ -37,6 +37,8 @@ private:
 };
 
 [[nodiscard]] ServerContext& context_of(ServerCall& call) noexcept;
+// The handler has not set another code than OK.
+[[nodiscard]] bool answers_ok(ServerCall& call) noexcept;
 
 // As their namesakes of the client. prepare_message() throws Cancelled when the call is over.
 [[nodiscard]] std::byte* server_prepare_message(ServerCall& call, std::size_t size);

@@ -1,0 +1,86 @@
+// Options: what a node is called, where it is, and its limits.
+#pragma once
+
+#include <weft/core/timer.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace weft::mesh {
+
+// For Router, Service and Client alike; each uses what concerns it.
+//
+//     Router router(Options("calc-router").host("127.0.0.1").port(6001));
+class Options {
+public:
+    Options() {}
+    // The node's name in the mesh; without one it is "<host name>-0x<random>", as daffi's.
+    explicit Options(std::string name) : name_(std::move(name)) {}
+
+    Options&& name(std::string v) && { return name_ = std::move(v), std::move(*this); }
+    // An IP literal or "localhost" for servers; any name for clients. "/path" with port 0 is a unix socket,
+    // as in daffi. Default: 127.0.0.1.
+    Options&& host(std::string v) && { return host_ = std::move(v), std::move(*this); }
+    // 0, the default: a server lets the kernel choose.
+    Options&& port(std::uint16_t v) && { return port_ = v, std::move(*this); }
+    // A unix socket in place of host and port.
+    Options&& unix_path(std::string v) && { return unix_path_ = std::move(v), std::move(*this); }
+
+    // How many coroutine callbacks run at a time; further calls wait in the queue. Default: 1.
+    Options&& workers(std::size_t v) && { return workers_ = v, std::move(*this); }
+    // Calls that wait for a worker, and the bytes that they may hold; beyond either, callers get BusyError.
+    // Default: 4096 calls, 64 MiB.
+    Options&& queue_limit(std::size_t calls, std::size_t bytes) && {
+        return queue_calls_ = calls, queue_bytes_ = bytes, std::move(*this);
+    }
+
+    // Bytes that wait for a peer that does not read. Beyond, a router answers requests for it with BusyError,
+    // and gives it up when more than that comes; calls get BusyError. Default: 64 MiB.
+    Options&& send_limit(std::size_t bytes) && { return send_limit_ = bytes, std::move(*this); }
+    // A peer for which bytes wait and that has taken none for so long is given up. Default: 10 s.
+    Options&& stall_limit(Duration v) && { return stall_limit_ = v, std::move(*this); }
+    // Both sides of a handshake wait no longer. Default: 10 s.
+    Options&& handshake_timeout(Duration v) && { return handshake_timeout_ = v, std::move(*this); }
+
+    // Clients: whether a lost connection is made again. Default: yes, after 50 ms at first, then doubling up
+    // to 5 s, with a random part.
+    Options&& reconnect(bool v) && { return reconnect_ = v, std::move(*this); }
+    Options&& backoff(Duration first, Duration last) && {
+        return backoff_first_ = first, backoff_last_ = last, std::move(*this);
+    }
+
+    // Servers: only clients with the same token are let in; daffi's own nodes have none. Letters, digits and
+    // signs but ';'. Default: none, everyone.
+    Options&& token(std::string v) && { return token_ = std::move(v), std::move(*this); }
+
+    // Receives one line for what a node decides on its own: a peer refused, given up, reconnected. Called on
+    // the loop; must not throw.
+    Options&& on_log(std::function<void(std::string_view)> v) && {
+        return log_ = std::move(v), std::move(*this);
+    }
+
+private:
+    friend struct OptionsAccess;
+    std::string name_;
+    std::string host_;
+    std::string unix_path_;
+    std::string token_;
+    std::function<void(std::string_view)> log_;
+    std::size_t workers_ = 1;
+    std::size_t queue_calls_ = 4096;
+    std::size_t queue_bytes_ = std::size_t{64} << 20;
+    std::size_t send_limit_ = std::size_t{64} << 20;
+    Duration stall_limit_ = std::chrono::seconds(10);
+    Duration handshake_timeout_ = std::chrono::seconds(10);
+    Duration backoff_first_ = std::chrono::milliseconds(50);
+    Duration backoff_last_ = std::chrono::seconds(5);
+    std::uint16_t port_ = 0;
+    bool reconnect_ = true;
+};
+
+}  // namespace weft::mesh

@@ -1,0 +1,44 @@
+// Acceptor: a server's listening side, and the links that came through it.
+#pragma once
+
+#include "link.hpp"
+#include "node.hpp"
+
+#include <weft/core/event.hpp>
+#include <weft/core/listener.hpp>
+#include <weft/core/spawn.hpp>
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_set>
+
+namespace weft::mesh {
+
+class Acceptor {
+public:
+    explicit Acceptor(const OptionsAccess& options) : options_(options) {}
+
+    // Calls `accepted` with each link, which it must start. `self` is what keeps this acceptor alive.
+    using Accepted = std::function<void(std::shared_ptr<Link>)>;
+    void start(std::shared_ptr<Acceptor> self, Accepted accepted);
+    [[nodiscard]] std::uint16_t port() const noexcept { return listener_ ? listener_->port() : 0; }
+    [[nodiscard]] bool running() const noexcept { return listener_ && !stopped_.is_set(); }
+
+    // Stops listening; connections that stand are the owner's.
+    void stop() noexcept;
+    static Task<void> stopped(std::shared_ptr<Acceptor> self);
+
+private:
+    static Task<void> accept_loop(std::shared_ptr<Acceptor> self);
+
+    const OptionsAccess& options_;  // the owner's, which outlives this
+    std::optional<Listener> listener_;
+    Accepted accepted_;
+    TaskHandle<void> task_;
+    Event stopped_;
+    std::exception_ptr error_;
+};
+
+}  // namespace weft::mesh

@@ -1,0 +1,131 @@
+// The client's connection, its table of members, and its calls in flight.
+#pragma once
+
+#include "call_runner.hpp"
+#include "events.hpp"
+#include "id_table.hpp"
+#include "link.hpp"
+#include "node.hpp"
+#include "registry.hpp"
+
+#include <weft/core/event.hpp>
+#include <weft/core/spawn.hpp>
+#include <weft/mesh/client.hpp>
+
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace weft::mesh::detail {
+
+class PendingCall;
+
+class ClientState final : public LinkHandler, public std::enable_shared_from_this<ClientState> {
+public:
+    ClientState(Options o, std::shared_ptr<Registry> r);
+
+    static Task<void> connect(std::shared_ptr<ClientState> self);
+    static Task<void> join(std::shared_ptr<ClientState> self);
+    static Task<void> stop(std::shared_ptr<ClientState> self);
+    void abort() noexcept;
+
+    void on_frame(Link& link, const Frame& frame) override;
+    void on_end(Link& link, const std::string& reason) noexcept override;
+
+    // The link; throws Disconnected or Evicted, naming what was tried.
+    Link& require_link(const std::string& what) const;
+    struct MemberEntry {
+        Member member;
+        std::size_t in_flight = 0;
+        std::uint64_t order = 0;
+    };
+    // Throws ReceiverNotFound.
+    const std::string& choose(const CallSpec& spec, const std::string& function);
+    [[nodiscard]] std::vector<std::string> candidates(std::string_view function) const;
+    [[nodiscard]] bool offers(std::string_view name, std::string_view function) const;
+
+    // Writes a request; gives its id. Throws EncodeError and BusyError.
+    std::uint16_t send_request(Link& to, const std::string& receiver, const Invocation& invocation,
+                               const CallSpec& spec, bool wants_reply);
+    void forget(std::uint16_t id, const std::string& receiver, bool answered) noexcept;
+
+    OptionsAccess options;
+    std::shared_ptr<Registry> registry;
+    std::shared_ptr<CallRunner> runner;
+    Events events;
+    std::shared_ptr<Link> link;  // null, or connected and introduced
+    IdTable<PendingCall*> pending;
+    NameMap<MemberEntry> members;
+    Event changed;  // set and cleared at once, whenever the table of members changes
+    NodeStats stats;
+
+private:
+    static Task<void> open(std::shared_ptr<ClientState> self);
+    static Task<void> supervise(std::shared_ptr<ClientState> self);
+    void introduce(Link& to, std::uint16_t id);
+    void announce();
+    void handshake(const Frame& frame);
+    void event(const Frame& frame);
+    void set_member(Member&& member, bool tell);
+    void remove_member(const std::string& name, MemberEvent::Kind kind, const std::string& reason);
+    void index();
+    std::uint16_t next_id(bool wants_reply);
+    Duration backoff(unsigned attempt);
+
+    std::shared_ptr<Link> opening_;  // connected, its handshake not answered yet
+    std::string refusal_;
+    Event introduced_;
+    TaskHandle<void> supervisor_;
+    Event finished_;
+    std::exception_ptr end_error_;
+    std::string lost_reason_ = "it was never connected";
+    IdTable<bool> given_up_;  // ids of calls that nobody waits for and that may still be answered
+    NameMap<std::vector<std::string>> by_function_;
+    std::minstd_rand random_;
+    std::uint64_t joins_ = 0;
+    std::size_t robin_ = 0;
+    std::uint16_t last_id_ = 0;
+    bool peer_is_weft_ = false;
+    bool evicted_ = false;
+    bool stopped_ = false;
+};
+
+// A call that waits for its answer; lives in the frame of the one who waits.
+class PendingCall final : public weft::detail::Waiter, public Timer {
+public:
+    PendingCall(ClientState& state, Link& link, std::uint16_t id, const std::string& receiver,
+                std::uint64_t begin) noexcept;
+    ~PendingCall();
+
+    bool await_ready() { return cancel_pending() || done_; }
+    void await_suspend(std::coroutine_handle<> frame) noexcept { park(frame); }
+    void await_resume() const { throw_if_cancelled(); }
+
+    enum class End { none, answered, failed, timed_out, lost };
+    [[nodiscard]] End end() const noexcept { return end_; }
+
+    // By the connection: the answer is here; decoded at once, since the frame's bytes do not stay.
+    void answer(const Frame& frame) noexcept;
+    void lose(const std::string& reason, std::uint64_t written) noexcept;
+
+    Value value;
+    Failure failure;
+    std::exception_ptr error;  // of decoding
+    std::string reason;
+    bool sent = false;
+
+private:
+    void unlink_wait() noexcept override { disarm(); }
+    void fire() noexcept override { finish(End::timed_out); }
+    void finish(End end) noexcept;
+
+    ClientState& state_;
+    const std::string& receiver_;
+    std::uint64_t begin_;
+    std::uint16_t id_;
+    End end_ = End::none;
+    bool done_ = false;
+};
+
+}  // namespace weft::mesh::detail

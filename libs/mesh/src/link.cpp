@@ -1,0 +1,253 @@
+#include "link.hpp"
+
+#include <weft/core/error.hpp>
+#include <weft/core/sleep.hpp>
+#include <weft/core/spawn.hpp>
+#include <weft/mesh/error.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+namespace weft::mesh {
+
+namespace {
+
+// One for all links of a thread: what a read brings is handled before anyone else reads.
+constexpr std::size_t read_buffer_size = std::size_t{256} << 10;
+// Frames above this get a buffer of their own, into which the kernel writes.
+constexpr std::size_t large_frame = std::size_t{128} << 10;
+// Reads in a row before other tasks get their turn.
+constexpr int reads_per_turn = 4;
+
+std::span<std::byte> read_buffer() {
+    thread_local std::unique_ptr<std::byte[]> memory;
+    if (!memory) memory = std::make_unique_for_overwrite<std::byte[]>(read_buffer_size);
+    return {memory.get(), read_buffer_size};
+}
+
+}  // namespace
+
+Link::Link(std::unique_ptr<Stream> stream, LinkRole role, Duration stall_limit)
+    : stream_(std::move(stream)),
+      peer_(stream_->peer()),
+      loop_(&Loop::current()),
+      stall_limit_(stall_limit),
+      deadline_(*this),
+      stall_(*this),
+      preamble_left_(role == LinkRole::server ? syn.size() : 0) {}
+
+void Link::start(const std::shared_ptr<Link>& self, std::shared_ptr<LinkHandler> handler) {
+    self->self_ = self;
+    auto task = weft::detail::start_task(*self->loop_, self->loop_->root(),
+                                         read_loop(self, std::move(handler)), "mesh link to " + self->peer_);
+    task->mark_retrieved();
+}
+
+void Link::sent() noexcept {
+    appended_ += out_.appended();
+    if (closed_) {
+        out_.clear();
+        return;
+    }
+    if (finishing_) return;  // what comes after the end stays where it is, and goes with the link
+    if (!blocked_) loop_->at_turn_end(*this);
+}
+
+void Link::forward(std::span<const std::byte> raw) {
+    if (closed_ || finishing_) return;
+    out_.tail().append(raw);
+    sent();
+}
+
+std::optional<Buffer> Link::take_frame_buffer() noexcept {
+    if (large_size_ == 0) return std::nullopt;
+    large_size_ = 0;
+    return std::move(large_);
+}
+
+void Link::forward(Buffer frame) {
+    if (closed_ || finishing_) return;
+    appended_ += frame.size();
+    out_.push(std::move(frame));
+    if (!blocked_) loop_->at_turn_end(*this);
+}
+
+void Link::flush() noexcept {
+    if (closed_ || blocked_) return;
+    try {
+        while (!out_.empty()) {
+            std::array<ConstBuffer, OutQueue::max_gather> buffers;
+            const std::size_t count = out_.gather(buffers);
+            const IoResult result = stream_->try_write({buffers.data(), count});
+            if (result.status == IoResult::Status::would_block) {
+                blocked_ = true;
+                if (!stall_.armed()) {
+                    stall_.reason = "it has not read for too long";
+                    loop_->arm_after(stall_, stall_limit_);
+                }
+                if (!writer_runs_) {
+                    writer_runs_ = true;
+                    weft::detail::start_task(*loop_, loop_->root(), write_when_possible(self_.lock()),
+                                             "mesh writer")
+                        ->mark_retrieved();
+                }
+                return;
+            }
+            written_ += result.bytes;
+            out_.consume(result.bytes);
+            stall_.disarm();
+        }
+        if (finishing_) stream_->shutdown_write();
+    } catch (const std::exception& error) {
+        abort(error.what());
+    } catch (...) {
+        abort("writing failed");
+    }
+}
+
+Task<void> Link::write_when_possible(std::shared_ptr<Link> self) {
+    try {
+        while (self->blocked_ && !self->closed_) {
+            co_await self->stream_->write_readiness().wait();
+            self->blocked_ = false;
+            self->flush();
+        }
+    } catch (const Cancelled&) {
+        self->close("the loop ends");
+    } catch (const std::exception& error) {
+        self->close(error.what());
+    }
+    self->writer_runs_ = false;
+}
+
+void Link::close(std::string reason) noexcept {
+    flush();  // which may abort, with a reason of its own
+    abort(std::move(reason));
+}
+
+void Link::abort(std::string reason) noexcept {
+    if (closed_) return;
+    closed_ = true;
+    if (reason_.empty()) reason_ = std::move(reason);
+    deadline_.disarm();
+    stall_.disarm();
+    TurnEnd::unlink();
+    out_.clear();
+    // Wakes the reader, which tells the handler.
+    stream_->close();
+}
+
+void Link::close_after(Duration limit, std::string reason) {
+    deadline_.reason = std::move(reason);
+    loop_->arm_after(deadline_, limit);
+}
+
+void Link::finish(Duration limit, std::string reason) {
+    if (closed_ || finishing_) return;
+    finishing_ = true;
+    if (reason_.empty()) reason_ = reason;
+    close_after(limit, std::move(reason));
+    flush();
+}
+
+std::size_t Link::skip_preamble(std::span<const std::byte> bytes) {
+    // Any nine bytes are a SYN to daffi, in any number of pieces here; but not the beginning of HTTP.
+    if (preamble_left_ == syn.size() && !bytes.empty()) {
+        const auto first = std::to_integer<char>(bytes[0]);
+        if (first == 'G' || first == 'g')
+            throw Error("it speaks HTTP; this node was built without WebSocket");
+    }
+    const std::size_t n = std::min<std::size_t>(preamble_left_, bytes.size());
+    preamble_left_ = static_cast<std::uint8_t>(preamble_left_ - n);
+    return n;
+}
+
+void Link::dispatch_one(std::span<const std::byte> raw, const FrameHeader& header, LinkHandler& handler) {
+    Frame frame;
+    if (const FrameFault fault = parse_frame(raw, header, frame); fault != FrameFault::none)
+        throw DecodeError("it broke the protocol: " + std::string(to_string(fault)));
+    handler.on_frame(*this, frame);
+}
+
+std::size_t Link::dispatch(std::span<const std::byte> bytes, LinkHandler& handler) {
+    std::size_t done = preamble_left_ != 0 ? skip_preamble(bytes) : 0;
+    while (bytes.size() - done >= header_size && !closed_) {
+        FrameHeader header;
+        if (const FrameFault fault = parse_header(bytes.data() + done, header); fault != FrameFault::none)
+            throw DecodeError("it broke the protocol: " + std::string(to_string(fault)));
+        const std::size_t size = header.frame_size();
+        if (bytes.size() - done < size) {
+            if (size <= large_frame) break;
+            // Announced, not yet sent: the pages are the kernel's until bytes come.
+            large_ = Buffer(size);
+            large_.append(bytes.subspan(done));
+            large_header_ = header;
+            large_size_ = size;
+            return bytes.size();
+        }
+        dispatch_one(bytes.subspan(done, size), header, handler);
+        done += size;
+    }
+    return done;
+}
+
+IoResult::Status Link::read_large(LinkHandler& handler) {
+    const std::size_t have = large_.size();
+    const IoResult result = stream_->try_read({large_.data() + have, large_size_ - have});
+    if (result.status != IoResult::Status::ok) return result.status;
+    large_.resize(have + result.bytes);
+    if (large_.size() < large_size_) return result.status;
+    dispatch_one(large_.bytes(), large_header_, handler);
+    large_size_ = 0;
+    large_ = Buffer();
+    return result.status;
+}
+
+IoResult::Status Link::read_once(LinkHandler& handler) {
+    if (large_size_ != 0) return read_large(handler);
+    const std::span<std::byte> room = read_buffer();
+    const std::size_t have = partial_.size();
+    const IoResult result = stream_->try_read(room.subspan(have));
+    if (result.status != IoResult::Status::ok) return result.status;
+    if (have != 0) std::memcpy(room.data(), partial_.data(), have);
+    const std::span<const std::byte> bytes = room.first(have + result.bytes);
+    partial_.clear();
+    const std::size_t done = dispatch(bytes, handler);
+    if (done < bytes.size()) {
+        partial_.append(bytes.subspan(done));
+    } else if (partial_.capacity() != 0) {
+        partial_ = Buffer();
+    }
+    return result.status;
+}
+
+Task<void> Link::read_loop(std::shared_ptr<Link> self, std::shared_ptr<LinkHandler> handler) {
+    std::string reason;
+    try {
+        int reads = 0;
+        while (!self->closed_) {
+            const IoResult::Status status = self->read_once(*handler);
+            if (status == IoResult::Status::end) {
+                reason = "it closed the connection";
+                break;
+            }
+            if (status == IoResult::Status::would_block) {
+                reads = 0;
+                co_await self->stream_->read_readiness().wait();
+            } else if (++reads == reads_per_turn) {
+                reads = 0;
+                co_await yield();
+            }
+        }
+    } catch (const Cancelled&) {
+        reason = "the loop ends";
+    } catch (const std::exception& error) {
+        reason = error.what();
+    }
+    self->close(std::move(reason));
+    handler->on_end(*self, self->reason_);
+    self->ended_.set();
+}
+
+}  // namespace weft::mesh

@@ -1,0 +1,124 @@
+// Link: one connection as frames. Reads many frames with one system call, and writes everything that a loop
+// turn produced with one.
+#pragma once
+
+#include "out_queue.hpp"
+
+#include <weft/core/event.hpp>
+#include <weft/core/loop.hpp>
+#include <weft/core/stream.hpp>
+#include <weft/core/task.hpp>
+#include <weft/mesh/frame.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace weft::mesh {
+
+class Link;
+
+// What owns links. Called on the loop's thread.
+class LinkHandler {
+public:
+    // A frame; its views are good until the return. Exceptions end the link.
+    virtual void on_frame(Link& link, const Frame& frame) = 0;
+    // The last thing that is heard of a link; once. It is closed already.
+    virtual void on_end(Link& link, const std::string& reason) noexcept = 0;
+
+protected:
+    ~LinkHandler() = default;
+};
+
+// Whose first bytes are to be expected.
+enum class LinkRole { client, server };
+
+// Held by shared_ptr: the tasks that read and write hold it, too.
+class Link final : private TurnEnd {
+public:
+    Link(std::unique_ptr<Stream> stream, LinkRole role, Duration stall_limit);
+    Link(const Link&) = delete;
+    Link& operator=(const Link&) = delete;
+
+    // Starts reading; `handler` is part of what `owner` keeps alive.
+    static void start(const std::shared_ptr<Link>& self, std::shared_ptr<LinkHandler> handler);
+
+    // Appending a frame: out() gives the buffer, sent() schedules its writing. Nothing happens on a link that
+    // is closed.
+    [[nodiscard]] Buffer& out() { return out_.tail(); }
+    void sent() noexcept;
+    // A whole frame, copied.
+    void forward(std::span<const std::byte> raw);
+    // The buffer of the frame that on_frame() was given, when it has one of its own (large frames do).
+    [[nodiscard]] std::optional<Buffer> take_frame_buffer() noexcept;
+    void forward(Buffer frame);
+
+    // Bytes that wait.
+    [[nodiscard]] std::size_t queued() const noexcept { return out_.size(); }
+    // Positions in the stream that is written: the end of what was appended, and of what was given to the
+    // kernel.
+    [[nodiscard]] std::uint64_t appended() const noexcept { return appended_; }
+    [[nodiscard]] std::uint64_t written() const noexcept { return written_; }
+
+    // Writes what it can, and closes. The first reason given is the one that on_end() hears.
+    void close(std::string reason) noexcept;
+    [[nodiscard]] bool closed() const noexcept { return closed_; }
+    // Writes what waits and tells the peer that nothing more comes; closes when the peer does, or after
+    // `limit`. Closing at once could destroy what the peer has not read yet: the kernel resets a connection
+    // with unread input.
+    void finish(Duration limit, std::string reason);
+    // Closes when `limit` has passed, unless keep() is called before.
+    void close_after(Duration limit, std::string reason);
+    void keep() noexcept { deadline_.disarm(); }
+
+    [[nodiscard]] Event& ended() noexcept { return ended_; }
+    [[nodiscard]] const std::string& peer() const noexcept { return peer_; }
+
+private:
+    class Deadline final : public Timer {
+    public:
+        explicit Deadline(Link& link) noexcept : link_(link) {}
+        void fire() noexcept override { link_.close(reason); }
+        std::string reason;
+
+    private:
+        Link& link_;
+    };
+
+    static Task<void> read_loop(std::shared_ptr<Link> self, std::shared_ptr<LinkHandler> handler);
+    static Task<void> write_when_possible(std::shared_ptr<Link> self);
+    IoResult::Status read_once(LinkHandler& handler);
+    IoResult::Status read_large(LinkHandler& handler);
+    // Handles the frames in `bytes`; gives how many bytes they were.
+    std::size_t dispatch(std::span<const std::byte> bytes, LinkHandler& handler);
+    void dispatch_one(std::span<const std::byte> raw, const FrameHeader& header, LinkHandler& handler);
+    std::size_t skip_preamble(std::span<const std::byte> bytes);
+    void flush() noexcept;
+    void abort(std::string reason) noexcept;
+    void on_turn_end() noexcept override { flush(); }
+
+    std::unique_ptr<Stream> stream_;
+    std::string peer_;
+    std::string reason_;
+    std::weak_ptr<Link> self_;
+    Loop* loop_;
+    OutQueue out_;
+    Buffer partial_;  // the beginning of a frame, between two reads
+    Buffer large_;    // a frame that is larger than the read buffer, while it comes in
+    FrameHeader large_header_;
+    std::size_t large_size_ = 0;  // 0: none
+    std::uint64_t appended_ = 0;
+    std::uint64_t written_ = 0;
+    Duration stall_limit_;
+    Deadline deadline_;
+    Deadline stall_;
+    Event ended_;
+    std::uint8_t preamble_left_;
+    bool blocked_ = false;
+    bool writer_runs_ = false;
+    bool finishing_ = false;
+    bool closed_ = false;
+};
+
+}  // namespace weft::mesh

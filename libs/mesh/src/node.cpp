@@ -1,0 +1,73 @@
+#include "node.hpp"
+
+#include <weft/mesh/error.hpp>
+#include <weft/mesh/frame.hpp>
+
+#include <random>
+
+#include <unistd.h>
+
+namespace weft::mesh {
+
+namespace {
+
+std::string default_name() {
+    char host[256] = {};
+    if (::gethostname(host, sizeof host - 1) != 0 || !valid_name(host)) host[0] = 'n', host[1] = 0;
+    std::random_device random;
+    static constexpr char hex[] = "0123456789abcdef";
+    std::string name = std::string(host).substr(0, 200) + "-0x";
+    for (unsigned bits = random(), i = 0; i < 8; ++i, bits >>= 4) name += hex[bits & 15];
+    return name;
+}
+
+}  // namespace
+
+OptionsAccess::OptionsAccess(Options o)
+    : name(std::move(o.name_)),
+      host(std::move(o.host_)),
+      unix_path(std::move(o.unix_path_)),
+      token(std::move(o.token_)),
+      log_to(std::move(o.log_)),
+      workers(o.workers_),
+      queue_calls(o.queue_calls_),
+      queue_bytes(o.queue_bytes_),
+      send_limit(o.send_limit_),
+      stall_limit(o.stall_limit_),
+      handshake_timeout(o.handshake_timeout_),
+      backoff_first(o.backoff_first_),
+      backoff_last(o.backoff_last_),
+      port(o.port_),
+      reconnect(o.reconnect_) {
+    if (name.empty()) name = default_name();
+    if (!valid_name(name))
+        throw InitializationError(
+            "a node's name is 1 to 255 bytes of UTF-8 without '|', ',' and control characters");
+    if (workers == 0) throw InitializationError(name + ": workers is 1 at least");
+    if (!host.empty() && !unix_path.empty())
+        throw InitializationError(name + ": give host and port, or unix_path, not both");
+    if (token.find(';') != std::string::npos || !valid_utf8(token))
+        throw InitializationError(name + ": the token is UTF-8 without ';'");
+    if (unix_path.empty() && host.starts_with('/')) unix_path = std::exchange(host, std::string());
+    if (unix_path.empty() && host.empty()) host = "127.0.0.1";
+}
+
+void OptionsAccess::log(const std::string& line) const noexcept {
+    if (log_to) log_to(line);
+}
+
+SocketAddress OptionsAccess::listen_address() const {
+    if (!unix_path.empty()) return SocketAddress::unix_path(unix_path);
+    if (host == "localhost") return SocketAddress::loopback(port);
+    const auto address = SocketAddress::from_ip(host, port);
+    if (!address)
+        throw InitializationError(name + ": a server's host is an IP address or \"localhost\", not '" + host +
+                                  "'");
+    return *address;
+}
+
+std::string OptionsAccess::place() const {
+    return unix_path.empty() ? host + ":" + std::to_string(port) : unix_path;
+}
+
+}  // namespace weft::mesh

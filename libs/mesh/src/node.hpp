@@ -1,0 +1,42 @@
+// What Router, Service and Client share: the options as they are used, the address, the log.
+#pragma once
+
+#include <weft/core/socket_address.hpp>
+#include <weft/mesh/options.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace weft::mesh {
+
+struct OptionsAccess {
+    // Checks the options and fills in defaults; throws InitializationError.
+    explicit OptionsAccess(Options options);
+
+    std::string name;
+    std::string host;
+    std::string unix_path;
+    std::string token;
+    std::function<void(std::string_view)> log_to;
+    std::size_t workers;
+    std::size_t queue_calls;
+    std::size_t queue_bytes;
+    std::size_t send_limit;
+    Duration stall_limit;
+    Duration handshake_timeout;
+    Duration backoff_first;
+    Duration backoff_last;
+    std::uint16_t port;
+    bool reconnect;
+
+    void log(const std::string& line) const noexcept;
+    // Where a server listens; throws InitializationError.
+    [[nodiscard]] SocketAddress listen_address() const;
+    // "127.0.0.1:6001" or the path, for messages.
+    [[nodiscard]] std::string place() const;
+};
+
+// What weft's nodes add to meta.type, which is free text to daffi's.
+inline constexpr std::string_view weft_mark = ";weft=1";
+
+}  // namespace weft::mesh

@@ -1,0 +1,49 @@
+// What waits to be written to one peer: a few buffers, appended to at the end and consumed at the front.
+#pragma once
+
+#include <weft/core/stream.hpp>
+#include <weft/mesh/buffer.hpp>
+
+#include <array>
+#include <cstddef>
+#include <deque>
+
+namespace weft::mesh {
+
+class OutQueue {
+public:
+    static constexpr std::size_t buffer_size = std::size_t{64} << 10;
+    static constexpr std::size_t max_gather = 64;
+
+    OutQueue() = default;
+    OutQueue(const OutQueue&) = delete;
+    OutQueue& operator=(const OutQueue&) = delete;
+    ~OutQueue() { clear(); }
+
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+    // The buffer to append to; call appended() afterwards.
+    [[nodiscard]] Buffer& tail();
+    // Counts what was appended to the tail; gives how many bytes that were.
+    std::size_t appended() noexcept {
+        const std::size_t n = buffers_.back().size() - tail_size_;
+        tail_size_ = buffers_.back().size();
+        size_ += n;
+        return n;
+    }
+    // Takes a buffer over, without copying.
+    void push(Buffer buffer);
+
+    std::size_t gather(std::array<ConstBuffer, max_gather>& out) const noexcept;
+    void consume(std::size_t n) noexcept;
+    void clear() noexcept;
+
+private:
+    std::deque<Buffer> buffers_;
+    std::size_t head_offset_ = 0;
+    std::size_t tail_size_ = 0;  // of the last buffer, what is counted in size_
+    std::size_t size_ = 0;
+};
+
+}  // namespace weft::mesh

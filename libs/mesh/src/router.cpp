@@ -1,0 +1,368 @@
+#include "call_runner.hpp"
+#include "router_state.hpp"
+
+#include <weft/mesh/error.hpp>
+#include <weft/mesh/router.hpp>
+
+#include <algorithm>
+
+namespace weft::mesh {
+
+namespace {
+using namespace std::chrono_literals;
+}
+
+Router::Router(Options options) : state_(std::make_shared<State>(std::move(options))) {}
+Router::Router(Router&&) noexcept = default;
+Router& Router::operator=(Router&& other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+}
+Router::~Router() {
+    if (!state_) return;
+    state_->events.clear();
+    state_->options.log_to = nullptr;
+    state_->abort("the router is gone");
+}
+
+void Router::start() { state_->start(); }
+std::uint16_t Router::port() const noexcept { return state_->acceptor ? state_->acceptor->port() : 0; }
+const std::string& Router::name() const noexcept { return state_->options.name; }
+Task<void> Router::join() { return State::join(state_); }
+Task<void> Router::stop() { return State::stop(state_); }
+std::vector<Member> Router::members() const { return state_->members(); }
+NodeStats Router::stats() const { return state_->stats(); }
+void Router::on_event(MemberHandler handler) { state_->events.add(std::move(handler)); }
+void Router::on_member_added(std::function<void(std::string)> f) {
+    on_event([f = std::move(f)](const MemberEvent& e) {
+        if (e.kind == MemberEvent::Kind::joined) f(e.name);
+    });
+}
+void Router::on_member_removed(std::function<void(std::string)> f) {
+    on_event([f = std::move(f)](const MemberEvent& e) {
+        if (e.kind != MemberEvent::Kind::joined) f(e.name);
+    });
+}
+
+void Router::State::start() {
+    if (acceptor) throw InitializationError(options.name + ": it was started already");
+    auto fresh = std::make_shared<Acceptor>(options);
+    fresh->start(
+        fresh, [self = shared_from_this()](std::shared_ptr<Link> link) { self->accepted(std::move(link)); });
+    acceptor = std::move(fresh);
+}
+
+void Router::State::abort(const std::string& reason) noexcept {
+    if (acceptor) acceptor->stop();
+    for (auto& [link, peer] : peers_) peer->link->close(reason);
+}
+
+Task<void> Router::State::join(std::shared_ptr<State> self) {
+    if (!self->acceptor) throw InitializationError(self->options.name + ": start() it first");
+    co_await Acceptor::stopped(self->acceptor);
+}
+
+Task<void> Router::State::stop(std::shared_ptr<State> self) {
+    self->abort("the router was stopped");
+    while (!self->peers_.empty()) co_await self->empty_.wait();
+    if (self->acceptor) co_await Acceptor::stopped(self->acceptor);
+}
+
+void Router::State::accepted(std::shared_ptr<Link> link) {
+    auto peer = std::make_unique<Peer>();
+    peer->link = link;
+    do {
+        ++last_number_;
+    } while (last_number_ == 0 || by_number_.contains(last_number_));
+    peer->number = last_number_;
+    by_number_.emplace(peer->number, peer.get());
+    link->close_after(options.handshake_timeout, "it did not say who it is in time");
+    peers_.emplace(link.get(), std::move(peer));
+    empty_.clear();
+    Link::start(link, shared_from_this());
+}
+
+Router::State::Peer* Router::State::find_peer(std::uint32_t number) const noexcept {
+    const auto it = by_number_.find(number);
+    return it == by_number_.end() ? nullptr : it->second;
+}
+
+void Router::State::on_frame(Link& link, const Frame& frame) {
+    const auto it = peers_.find(&link);
+    if (it == peers_.end()) return;
+    Peer& peer = *it->second;
+    if (peer.refused) return;
+    ++stats_.frames;
+    stats_.bytes += frame.raw.size();
+    if (frame.header.flag == Flag::handshake) return handshake(peer, frame);
+    if (!peer.joined) throw DecodeError("it broke the protocol: a frame before its handshake");
+    switch (frame.header.flag) {
+        case Flag::request:
+            return request(peer, frame);
+        case Flag::response:
+        case Flag::error:
+            return answer(peer, frame);
+        default:
+            throw DecodeError("it broke the protocol: a client sends no events");
+    }
+}
+
+void Router::State::on_end(Link& link, const std::string& reason) noexcept {
+    const auto it = peers_.find(&link);
+    if (it == peers_.end()) return;
+    Peer& peer = *it->second;
+    std::string who = link.peer();
+    for (const Entry* entry : peer.entries) who += " " + entry->member.name;
+    options.log(options.name + ": " + who + " is gone: " + reason);
+    while (!peer.entries.empty()) remove_entry(*peer.entries.back(), MemberEvent::Kind::left, reason);
+    fail_calls_to(peer);
+    // What this peer called and others still work on: their answers find nobody.
+    peer.in_flight.for_each([&](std::uint16_t, std::uint32_t worker) {
+        if (Peer* other = find_peer(worker)) --other->to_answer;
+    });
+    by_number_.erase(peer.number);
+    peers_.erase(it);
+    if (peers_.empty()) empty_.set();
+}
+
+void Router::State::refuse(Peer& peer, const Frame& frame, const std::string& why) {
+    options.log(options.name + ": refused " + peer.link->peer() + ": " + why);
+    peer.refused = true;
+    Buffer& out = peer.link->out();
+    FrameWriter writer(out, frame.transmitter, "", "");
+    Handshake reply;
+    reply.type = "router";
+    reply.error = why;
+    write_handshake(reply, out);
+    FrameHeader header;
+    header.id = frame.header.id;
+    header.serde = Serde::json;
+    header.wants_reply = true;
+    if (writer.finish(header)) peer.link->sent();
+    peer.link->finish(2s, "refused: " + why);
+}
+
+void Router::State::handshake(Peer& peer, const Frame& frame) {
+    Handshake asked;
+    std::string why;
+    if (!read_handshake(frame.data, asked, why)) return refuse(peer, frame, why);
+    if (asked.members.empty()) return refuse(peer, frame, "handshake: no member");
+    if (!options.token.empty() && type_option(asked.type, "token").value_or("") != options.token)
+        return refuse(peer, frame, "handshake: the token is wrong or missing");
+
+    std::vector<Entry*> joined;
+    for (Member& member : asked.members) {
+        auto found = entries_.find(member.name);
+        if (found != entries_.end() && found->second->peer != &peer) {
+            // The last one wins. Only the one that loses its name hears "evicted": daffi's JavaScript client
+            // closes itself at any such event.
+            Peer& old = *found->second->peer;
+            ++stats_.evicted;
+            send_event(old, "evicted", member.name);
+            remove_entry(*found->second, MemberEvent::Kind::evicted, "another node took the name");
+            if (old.entries.empty())
+                old.link->finish(2s, "evicted: another node took the name " + member.name);
+            found = entries_.end();
+        }
+        Entry* entry = nullptr;
+        if (found != entries_.end()) {
+            entry = found->second.get();  // an update of methods
+            entry->methods.clear();
+        } else {
+            auto fresh = std::make_unique<Entry>();
+            entry = fresh.get();
+            entry->peer = &peer;
+            entry->order = ++joins_;
+            peer.entries.push_back(entry);
+            joined.push_back(entry);
+            entries_.emplace(member.name, std::move(fresh));
+        }
+        entry->methods.insert(member.methods.begin(), member.methods.end());
+        entry->member = std::move(member);
+    }
+    peer.joined = true;
+    peer.link->keep();
+
+    const auto send_members = [](Peer& to, const FrameHeader& header, std::string_view transmitter,
+                                 std::span<const Member* const> members) {
+        Buffer& out = to.link->out();
+        FrameWriter writer(out, transmitter, "", "");
+        write_handshake(std::string("router") + std::string(weft_mark), members, out);
+        if (writer.finish(header)) {
+            to.link->sent();
+        } else {
+            to.link->close("the list of members is larger than a message may be");
+        }
+    };
+    FrameHeader header;
+    header.serde = Serde::json;
+    header.id = frame.header.id;
+    header.wants_reply = true;
+    send_members(peer, header, frame.transmitter, ordered());
+
+    // To the others: one small handshake with the new methods, then the event, as daffi does.
+    header.id = 0;
+    header.wants_reply = false;
+    for (Entry* entry : peer.entries) {
+        const bool is_new = std::find(joined.begin(), joined.end(), entry) != joined.end();
+        const Member* const one[] = {&entry->member};
+        if (!entry->methods.empty() || !is_new)
+            for (auto& [link, other] : peers_)
+                if (other.get() != &peer && other->joined) send_members(*other, header, "", one);
+        if (!is_new) continue;
+        broadcast_event("connected", entry->member.name, &peer);
+        options.log(options.name + ": " + entry->member.name + " joined from " + peer.link->peer());
+        events.tell(MemberEvent(MemberEvent::Kind::joined, entry->member.name));
+    }
+}
+
+std::vector<const Member*> Router::State::ordered() const {
+    std::vector<const Entry*> entries;
+    entries.reserve(entries_.size());
+    for (const auto& [name, entry] : entries_) entries.push_back(entry.get());
+    std::sort(entries.begin(), entries.end(),
+              [](const Entry* a, const Entry* b) { return a->order < b->order; });
+    std::vector<const Member*> members;
+    members.reserve(entries.size());
+    for (const Entry* entry : entries) members.push_back(&entry->member);
+    return members;
+}
+
+void Router::State::send_event(Peer& peer, std::string_view type, std::string_view name) {
+    Buffer& out = peer.link->out();
+    FrameWriter writer(out, "", "", "");
+    write_event(type, name, out);
+    FrameHeader header;
+    header.flag = Flag::events;
+    header.serde = Serde::json;
+    if (writer.finish(header)) peer.link->sent();
+}
+
+void Router::State::broadcast_event(std::string_view type, std::string_view name, const Peer* but) {
+    Buffer event;
+    FrameWriter writer(event, "", "", "");
+    write_event(type, name, event);
+    FrameHeader header;
+    header.flag = Flag::events;
+    header.serde = Serde::json;
+    if (!writer.finish(header)) return;
+    for (auto& [link, peer] : peers_)
+        if (peer.get() != but && peer->joined) peer->link->forward(event.bytes());
+}
+
+void Router::State::remove_entry(Entry& entry, MemberEvent::Kind kind, const std::string& reason) {
+    const std::string name = entry.member.name;
+    Peer* peer = entry.peer;
+    std::erase(peer->entries, &entry);
+    entries_.erase(entries_.find(name));
+    broadcast_event("disconnected", name, peer);
+    events.tell(MemberEvent(kind, name, reason));
+}
+
+bool Router::State::forward(Peer& from, Peer& to, const Frame& frame) {
+    if (auto buffer = from.link->take_frame_buffer()) {
+        to.link->forward(std::move(*buffer));
+    } else {
+        to.link->forward(frame.raw);
+    }
+    if (to.link->queued() <= 2 * options.send_limit) return true;
+    ++stats_.evicted;
+    to.link->close("it does not read: " + std::to_string(to.link->queued()) + " bytes wait for it");
+    return false;
+}
+
+void Router::State::answer_failure(Peer& peer, const Frame& frame, const Failure& failure) {
+    if (!frame.header.wants_reply) return;
+    send_failure(*peer.link, frame.receiver, frame.header, frame.transmitter, frame.function, Serde::json,
+                 failure);
+}
+
+void Router::State::answer_not_found(Peer& peer, const Frame& frame) {
+    ++stats_.unroutable;
+    const std::string what = frame.receiver.empty()
+                                 ? "the call of '" + std::string(frame.function) + "' names no receiver"
+                                 : "there is no member '" + std::string(frame.receiver) + "' that offers '" +
+                                       std::string(frame.function) + "'";
+    answer_failure(peer, frame, make_failure("ReceiverNotFound", "daffi.exceptions", what));
+}
+
+void Router::State::request(Peer& peer, const Frame& frame) {
+    const auto caller = entries_.find(frame.transmitter);
+    if (caller == entries_.end() || caller->second->peer != &peer) {
+        answer_failure(
+            peer, frame,
+            make_failure("TransmissionFailure", "daffi.exceptions",
+                         "'" + std::string(frame.transmitter) + "' is not the name of this connection"));
+        return;
+    }
+    const auto found = entries_.find(frame.receiver);
+    if (found == entries_.end() || !found->second->methods.contains(frame.function))
+        return answer_not_found(peer, frame);
+    Peer& worker = *found->second->peer;
+    if (worker.link->queued() > options.send_limit) {
+        answer_failure(peer, frame,
+                       make_failure("Busy", "weft.mesh",
+                                    "'" + std::string(frame.receiver) + "' does not read fast enough: " +
+                                        std::to_string(worker.link->queued()) + " bytes wait for it"));
+        return;
+    }
+    if (frame.header.wants_reply) {
+        // A caller that uses an id again has given up the call before.
+        if (Peer* before = find_peer(peer.in_flight.get(frame.header.id))) --before->to_answer;
+        peer.in_flight.set(frame.header.id, worker.number);
+        ++worker.to_answer;
+    }
+    forward(peer, worker, frame);
+}
+
+void Router::State::answer(Peer& peer, const Frame& frame) {
+    const auto found = entries_.find(frame.receiver);
+    // The caller left, or did not ask this one, or has its answer: a second one would block a slot of
+    // daffi's clients for good.
+    if (found == entries_.end() || found->second->peer->in_flight.get(frame.header.id) != peer.number) {
+        ++stats_.dropped;
+        return;
+    }
+    Peer& caller = *found->second->peer;
+    caller.in_flight.erase(frame.header.id);
+    --peer.to_answer;
+    forward(peer, caller, frame);
+}
+
+void Router::State::fail_calls_to(Peer& worker) {
+    if (worker.to_answer == 0) return;
+    const Failure failure =
+        make_failure("TransmissionFailure", "daffi.exceptions", "the receiver left before it answered");
+    for (auto& [link, caller] : peers_) {
+        if (caller->in_flight.size() == 0) continue;
+        std::vector<std::uint16_t> lost;
+        caller->in_flight.for_each([&](std::uint16_t id, std::uint32_t number) {
+            if (number == worker.number) lost.push_back(id);
+        });
+        for (const std::uint16_t id : lost) {
+            caller->in_flight.erase(id);
+            if (caller.get() == &worker) continue;
+            FrameHeader request;
+            request.id = id;
+            send_failure(*caller->link, "", request,
+                         caller->entries.empty() ? "" : caller->entries[0]->member.name, "", Serde::json,
+                         failure);
+        }
+    }
+    worker.to_answer = 0;
+}
+
+std::vector<Member> Router::State::members() const {
+    std::vector<Member> out;
+    for (const Member* member : ordered()) out.push_back(*member);
+    return out;
+}
+
+NodeStats Router::State::stats() const {
+    NodeStats out = stats_;
+    out.node = options.name;
+    out.members = entries_.size();
+    return out;
+}
+
+}  // namespace weft::mesh

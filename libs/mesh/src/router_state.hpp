@@ -1,0 +1,85 @@
+// The router's tables: who is connected, what they offer, and which calls are on their way.
+#pragma once
+
+#include "acceptor.hpp"
+#include "events.hpp"
+#include "id_table.hpp"
+#include "link.hpp"
+#include "node.hpp"
+#include "registry.hpp"
+
+#include <weft/mesh/router.hpp>
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace weft::mesh {
+
+class Router::State final : public LinkHandler, public std::enable_shared_from_this<Router::State> {
+public:
+    explicit State(Options o) : options(std::move(o)) {}
+
+    void start();
+    void abort(const std::string& reason) noexcept;
+    static Task<void> join(std::shared_ptr<State> self);
+    static Task<void> stop(std::shared_ptr<State> self);
+
+    void on_frame(Link& link, const Frame& frame) override;
+    void on_end(Link& link, const std::string& reason) noexcept override;
+
+    [[nodiscard]] std::vector<Member> members() const;
+    [[nodiscard]] NodeStats stats() const;
+
+    OptionsAccess options;
+    Events events;
+    std::shared_ptr<Acceptor> acceptor;
+
+private:
+    struct Peer;
+    struct Entry {
+        Member member;
+        std::unordered_set<std::string, detail::NameHash, std::equal_to<>> methods;
+        Peer* peer = nullptr;
+        std::uint64_t order = 0;
+    };
+    // One connection; several members may stand behind it.
+    struct Peer {
+        std::shared_ptr<Link> link;
+        std::uint32_t number = 0;
+        std::vector<Entry*> entries;
+        // Calls of this peer that were forwarded and not answered: id -> number of the worker's peer.
+        IdTable<std::uint32_t> in_flight;
+        // Calls that this peer has to answer.
+        std::size_t to_answer = 0;
+        bool joined = false;
+        bool refused = false;
+    };
+
+    void accepted(std::shared_ptr<Link> link);
+    void handshake(Peer& peer, const Frame& frame);
+    void refuse(Peer& peer, const Frame& frame, const std::string& why);
+    void request(Peer& peer, const Frame& frame);
+    void answer(Peer& peer, const Frame& frame);
+    void answer_not_found(Peer& peer, const Frame& frame);
+    void answer_failure(Peer& peer, const Frame& frame, const Failure& failure);
+    bool forward(Peer& from, Peer& to, const Frame& frame);
+    void remove_entry(Entry& entry, MemberEvent::Kind kind, const std::string& reason);
+    void fail_calls_to(Peer& worker);
+    void broadcast_event(std::string_view type, std::string_view name, const Peer* but);
+    void send_event(Peer& peer, std::string_view type, std::string_view name);
+    [[nodiscard]] std::vector<const Member*> ordered() const;
+    [[nodiscard]] Peer* find_peer(std::uint32_t number) const noexcept;
+
+    std::unordered_map<const Link*, std::unique_ptr<Peer>> peers_;
+    std::unordered_map<std::uint32_t, Peer*> by_number_;
+    detail::NameMap<std::unique_ptr<Entry>> entries_;
+    NodeStats stats_;
+    Event empty_;
+    std::uint64_t joins_ = 0;
+    std::uint32_t last_number_ = 0;
+};
+
+}  // namespace weft::mesh

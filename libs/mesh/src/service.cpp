@@ -1,0 +1,238 @@
+#include "acceptor.hpp"
+#include "call_runner.hpp"
+#include "events.hpp"
+
+#include <weft/mesh/error.hpp>
+#include <weft/mesh/handshake.hpp>
+#include <weft/mesh/service.hpp>
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace weft::mesh {
+
+namespace {
+using namespace std::chrono_literals;
+}
+
+class Service::State final : public LinkHandler, public std::enable_shared_from_this<Service::State> {
+public:
+    State(Options o, std::shared_ptr<detail::Registry> r)
+        : options(std::move(o)),
+          registry(std::move(r)),
+          runner(std::make_shared<CallRunner>(options, registry)) {}
+
+    void start();
+    void abort(const std::string& reason) noexcept;
+    static Task<void> join(std::shared_ptr<State> self);
+    static Task<void> stop(std::shared_ptr<State> self);
+    static Task<void> drain(std::shared_ptr<State> self);
+    void on_frame(Link& link, const Frame& frame) override;
+    void on_end(Link& link, const std::string& reason) noexcept override;
+
+    OptionsAccess options;
+    std::shared_ptr<detail::Registry> registry;
+    std::shared_ptr<CallRunner> runner;
+    Events events;
+    std::shared_ptr<Acceptor> acceptor;
+    NodeStats stats;
+
+    struct Peer {
+        std::shared_ptr<Link> link;
+        std::string name;  // empty before the handshake
+        bool refused = false;
+    };
+    std::unordered_map<const Link*, Peer> peers;
+    detail::NameMap<const Link*> names;
+
+private:
+    void accepted(std::shared_ptr<Link> link);
+    void handshake(Peer& peer, const Frame& frame);
+    void refuse(Peer& peer, const Frame& frame, const std::string& why);
+    void send_handshake(Peer& peer, std::uint16_t id, bool reply, const std::optional<std::string>& error);
+    void forget_name(Peer& peer, MemberEvent::Kind kind, const std::string& reason);
+    Event empty_;
+};
+
+Service::Service(Options options, Callbacks callbacks)
+    : callbacks_(std::move(callbacks)),
+      state_(std::make_shared<State>(std::move(options), callbacks_.registry())) {}
+Service::Service(Service&&) noexcept = default;
+Service& Service::operator=(Service&& other) noexcept {
+    std::swap(state_, other.state_);
+    std::swap(callbacks_, other.callbacks_);
+    return *this;
+}
+Service::~Service() {
+    if (!state_) return;
+    state_->events.clear();
+    state_->options.log_to = nullptr;
+    state_->abort("the service is gone");
+    state_->registry = std::make_shared<detail::Registry>();
+    state_->runner->release(state_->registry);
+}
+
+void Service::start() { state_->start(); }
+std::uint16_t Service::port() const noexcept { return state_->acceptor ? state_->acceptor->port() : 0; }
+const std::string& Service::name() const noexcept { return state_->options.name; }
+Task<void> Service::join() { return State::join(state_); }
+Task<void> Service::stop() { return State::stop(state_); }
+Task<void> Service::drain() { return State::drain(state_); }
+void Service::on_event(MemberHandler handler) { state_->events.add(std::move(handler)); }
+void Service::on_member_added(std::function<void(std::string)> f) {
+    on_event([f = std::move(f)](const MemberEvent& e) {
+        if (e.kind == MemberEvent::Kind::joined) f(e.name);
+    });
+}
+void Service::on_member_removed(std::function<void(std::string)> f) {
+    on_event([f = std::move(f)](const MemberEvent& e) {
+        if (e.kind != MemberEvent::Kind::joined) f(e.name);
+    });
+}
+std::vector<std::string> Service::members() const {
+    std::vector<std::string> out;
+    for (const auto& [name, link] : state_->names) out.push_back(name);
+    std::sort(out.begin(), out.end());
+    return out;
+}
+NodeStats Service::stats() const {
+    NodeStats out = state_->stats;
+    out.node = state_->options.name;
+    out.members = state_->names.size();
+    state_->runner->add_stats(out);
+    return out;
+}
+
+void Service::State::start() {
+    if (acceptor) throw InitializationError(options.name + ": it was started already");
+    auto fresh = std::make_shared<Acceptor>(options);
+    fresh->start(
+        fresh, [self = shared_from_this()](std::shared_ptr<Link> link) { self->accepted(std::move(link)); });
+    acceptor = std::move(fresh);
+    registry->listen(weak_from_this(), [this] {
+        for (auto& [link, peer] : peers)
+            if (!peer.name.empty()) send_handshake(peer, 0, false, std::nullopt);
+    });
+}
+
+void Service::State::abort(const std::string& reason) noexcept {
+    if (acceptor) acceptor->stop();
+    runner->stop();
+    for (auto& [link, peer] : peers) peer.link->close(reason);
+}
+
+Task<void> Service::State::join(std::shared_ptr<State> self) {
+    if (!self->acceptor) throw InitializationError(self->options.name + ": start() it first");
+    co_await Acceptor::stopped(self->acceptor);
+}
+
+Task<void> Service::State::stop(std::shared_ptr<State> self) {
+    self->abort("the service was stopped");
+    while (!self->peers.empty()) co_await self->empty_.wait();
+    if (self->acceptor) co_await Acceptor::stopped(self->acceptor);
+}
+
+Task<void> Service::State::drain(std::shared_ptr<State> self) {
+    if (self->acceptor) self->acceptor->stop();
+    co_await CallRunner::drained(self->runner);
+    co_await stop(self);
+}
+
+void Service::State::accepted(std::shared_ptr<Link> link) {
+    link->close_after(options.handshake_timeout, "it did not say who it is in time");
+    Peer& peer = peers[link.get()];
+    peer.link = link;
+    empty_.clear();
+    Link::start(link, shared_from_this());
+}
+
+void Service::State::forget_name(Peer& peer, MemberEvent::Kind kind, const std::string& reason) {
+    if (peer.name.empty()) return;
+    const std::string name = std::exchange(peer.name, std::string());
+    names.erase(names.find(name));
+    events.tell(MemberEvent(kind, name, reason));
+}
+
+void Service::State::on_end(Link& link, const std::string& reason) noexcept {
+    const auto it = peers.find(&link);
+    if (it == peers.end()) return;
+    options.log(options.name + ": " + link.peer() + " " + it->second.name + " is gone: " + reason);
+    forget_name(it->second, MemberEvent::Kind::left, reason);
+    peers.erase(it);
+    if (peers.empty()) empty_.set();
+}
+
+void Service::State::send_handshake(Peer& peer, std::uint16_t id, bool reply,
+                                    const std::optional<std::string>& error) {
+    Handshake handshake;
+    handshake.type = "service" + std::string(weft_mark);
+    handshake.error = error;
+    if (!error) handshake.members.emplace_back(options.name, registry->names());
+    Buffer& out = peer.link->out();
+    FrameWriter writer(out, peer.name, "", "");
+    write_handshake(handshake, out);
+    FrameHeader header;
+    header.id = id;
+    header.serde = Serde::json;
+    header.wants_reply = reply;
+    if (writer.finish(header)) peer.link->sent();
+}
+
+void Service::State::refuse(Peer& peer, const Frame& frame, const std::string& why) {
+    options.log(options.name + ": refused " + peer.link->peer() + ": " + why);
+    peer.refused = true;
+    send_handshake(peer, frame.header.id, true, why);
+    peer.link->finish(2s, "refused: " + why);
+}
+
+void Service::State::handshake(Peer& peer, const Frame& frame) {
+    Handshake asked;
+    std::string why;
+    if (!read_handshake(frame.data, asked, why)) return refuse(peer, frame, why);
+    if (!valid_name(frame.transmitter)) return refuse(peer, frame, "handshake: no name in the metadata");
+    if (!options.token.empty() && type_option(asked.type, "token").value_or("") != options.token)
+        return refuse(peer, frame, "handshake: the token is wrong or missing");
+    const std::string name(frame.transmitter);
+    if (const auto old = names.find(name); old != names.end() && old->second != peer.link.get()) {
+        Peer& loser = peers.at(old->second);
+        Buffer& out = loser.link->out();
+        FrameWriter writer(out, "", "", "");
+        write_event("evicted", name, out);
+        FrameHeader header;
+        header.flag = Flag::events;
+        header.serde = Serde::json;
+        if (writer.finish(header)) loser.link->sent();
+        ++stats.evicted;
+        forget_name(loser, MemberEvent::Kind::evicted, "another node took the name");
+        loser.refused = true;
+        loser.link->finish(2s, "evicted: another node took the name " + name);
+    }
+    const bool is_new = peer.name != name;
+    if (is_new) forget_name(peer, MemberEvent::Kind::left, "it took another name");
+    peer.name = name;
+    names[name] = peer.link.get();
+    peer.link->keep();
+    send_handshake(peer, frame.header.id, true, std::nullopt);
+    if (is_new) events.tell(MemberEvent(MemberEvent::Kind::joined, name));
+}
+
+void Service::State::on_frame(Link& link, const Frame& frame) {
+    const auto it = peers.find(&link);
+    if (it == peers.end()) return;
+    Peer& peer = it->second;
+    if (peer.refused) return;
+    ++stats.frames;
+    stats.bytes += frame.raw.size();
+    if (frame.header.flag == Flag::handshake) return handshake(peer, frame);
+    if (peer.name.empty()) throw DecodeError("it broke the protocol: a frame before its handshake");
+    if (frame.header.flag != Flag::request)
+        throw DecodeError("it broke the protocol: a client of a service sends requests only");
+    // Answers pile up for a peer that does not read them; more questions of such a one are not taken.
+    if (link.queued() > options.send_limit) {
+        ++stats.evicted;
+        throw Error("it does not read: " + std::to_string(link.queued()) + " bytes wait for it");
+    }
+    runner->accept(peer.link, frame);
+}
+
+}  // namespace weft::mesh

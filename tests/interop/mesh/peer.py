@@ -1,0 +1,155 @@
+"""A daffi node for the interop tests.
+usage: peer.py router|service|worker|async_worker|caller|async_caller PORT NAME [ARG]
+
+Prints "ready" when it serves; a caller prints what failed and exits with 1, or prints "ok" and exits with 0.
+"""
+import asyncio
+import sys
+import time
+
+import daffi
+from daffi import Client, Router, SerdeFormat, Service, callback
+from daffi.aio import AsyncClient
+
+role, port, name = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+where = dict(app_name=name, host="127.0.0.1", port=port)
+
+if role in ("service", "worker", "async_worker"):
+
+    @callback
+    def py_add(a, b=0):
+        return a + b
+
+    @callback
+    def py_echo(x):
+        return x
+
+    @callback
+    def py_boom():
+        raise ValueError("boom")
+
+    if role == "async_worker":
+
+        @callback
+        async def py_slow(seconds):
+            await asyncio.sleep(seconds)
+            return "slow"
+
+    else:
+
+        @callback
+        def py_slow(seconds):
+            time.sleep(seconds)
+            return "slow"
+
+    @callback
+    def py_who():
+        return name
+
+
+RECORD = {
+    "id": 7, "name": "Müller", "price": 2.5, "tags": ["a", "b"], "none": None, "yes": True, "negative": -(2**40),
+    "nested": {"list": [1, [2, 3]], "empty": []}, "text": "x" * 3000,
+}
+DICT_SERDES = (SerdeFormat.PICKLE, SerdeFormat.JSON, SerdeFormat.MSGPACK)
+
+
+def check(what, got, wanted):
+    if got != wanted:
+        print(f"{what}: got {got!r}, wanted {wanted!r}", flush=True)
+        sys.exit(1)
+
+
+def error_of(call):
+    try:
+        got = call()
+    except Exception as error:  # noqa: BLE001
+        return error
+    print(f"no error, but {got!r}", flush=True)
+    sys.exit(1)
+
+
+def sync_caller(workers):
+    client = Client(**where)
+    conn = client.connect()
+    conn.wait_for_members(*workers, timeout=10)
+    for serde in DICT_SERDES:
+        check("multiply", conn.rpc(timeout=5, serde=serde).multiply(6, 7), 42)
+        check("by keyword", conn.rpc(timeout=5, serde=serde).multiply(6, b=8), 48)
+        check("echo", conn.rpc(timeout=5, serde=serde).echo(RECORD), RECORD)
+        check("echo of None", conn.rpc(timeout=5, serde=serde).echo(None), None)
+        check("coroutine", conn.rpc(timeout=5, serde=serde).slow_echo("later"), "later")
+        error = error_of(lambda: conn.rpc(timeout=5, serde=serde).boom())
+        check("error", (type(error).__name__, "no such thing" in str(error)), ("invalid_argument", True))
+        error = error_of(lambda: conn.rpc(timeout=5, serde=serde).multiply("six", 7))
+        check("type error", type(error).__name__, "TypeError")
+        check("who", conn.cast(timeout=5, serde=serde).who(), {w: w for w in workers})
+        conn.rpc_nowait(serde=serde).multiply(1, 1)
+        conn.cast_nowait(serde=serde).multiply(1, 1)
+    check("bytes", conn.rpc(timeout=5).echo(b"\x00\xff"), b"\x00\xff")
+    check("tuple", conn.rpc(timeout=5).echo((1, "a")), (1, "a"))
+    check("set", conn.rpc(timeout=5).echo({1, 2}), {1, 2})
+    check("big", conn.rpc(timeout=5).echo(2**64 - 1), 2**64 - 1)
+    opaque = SerdeFormat.OPAQUE
+    check("opaque bytes", conn.rpc(timeout=5, serde=opaque).echo(b"\x00abc"), b"\x00abc")
+    check("opaque text", conn.rpc(timeout=5, serde=opaque).echo("häl"), "häl")
+    megabytes = b"7" * (20 << 20)
+    check("20 MiB", conn.rpc(timeout=20, serde=opaque).echo(megabytes) == megabytes, True)
+    error = error_of(lambda: conn.rpc(timeout=5, serde=opaque).boom(b"x"))
+    check("opaque error", type(error).__name__, "TypeError")
+    for worker in workers:
+        check("pinned", conn.rpc(timeout=5, receiver=worker).who(), worker)
+    error = error_of(lambda: conn.rpc(timeout=5, receiver="nobody").who())
+    # daffi's own, before anything is sent: 3.0.0 says the one, 3.0.1 the other.
+    check("no receiver", type(error).__name__ in ("ReceiverNotFound", "TransmissionFailure"), True)
+    error = error_of(lambda: conn.rpc(timeout=1).never())
+    check("timeout", isinstance(error, TimeoutError), True)
+    check("after a timeout", conn.rpc(timeout=5).multiply(2, 3), 6)
+    conn.stream(serde=opaque, receiver=workers[0]).collect(f"{i};" for i in range(20))
+    check("stream", conn.rpc(timeout=5, receiver=workers[0]).collected(), "".join(f"{i};" for i in range(20)))
+    client.stop()
+
+
+async def async_caller(workers):
+    client = AsyncClient(**where)
+    conn = await client.connect()
+    await conn.wait_for_members(*workers, timeout=10)
+    for serde in DICT_SERDES:
+        check("multiply", await conn.rpc(timeout=5, serde=serde).multiply(6, 7), 42)
+        check("echo", await conn.rpc(timeout=5, serde=serde).echo(RECORD), RECORD)
+        check("who", await conn.cast(timeout=5, serde=serde).who(), {w: w for w in workers})
+    results = await asyncio.gather(*[conn.rpc(timeout=10).slow_echo(str(i)) for i in range(200)])
+    check("gather", results, [str(i) for i in range(200)])
+    await client.stop()
+
+
+if role == "router":
+    router = Router(**where)
+    router.start()
+    print("ready", flush=True)
+    router.join()
+elif role == "service":
+    service = Service(workers=4, **where)
+    service.start()
+    print("ready", flush=True)
+    service.join()
+elif role == "worker":
+    worker = Client(workers=4, **where)
+    worker.connect()
+    print("ready", flush=True)
+    worker.join()
+elif role == "async_worker":
+
+    async def serve():
+        worker = AsyncClient(workers=4, **where)
+        await worker.connect()
+        print("ready", flush=True)
+        await worker.join()
+
+    asyncio.run(serve())
+elif role == "caller":
+    sync_caller(sys.argv[4].split(","))
+    print("ok", flush=True)
+elif role == "async_caller":
+    asyncio.run(async_caller(sys.argv[4].split(",")))
+    print("ok", flush=True)
