@@ -8,7 +8,7 @@
 #include <weft/grpc/server.hpp>
 
 #include <algorithm>
-#include <charconv>
+#include <set>
 
 namespace weft::grpc {
 
@@ -38,6 +38,12 @@ void ServerState::add_service(Service& service) {
     for (const auto& method : service.methods())
         if (!methods_.emplace(method.path, method.handler.get()).second)
             throw UsageError("method " + method.path + " is served already");
+}
+
+std::vector<std::string> ServerState::services() const {
+    std::set<std::string> names;
+    for (const auto& [path, handler] : methods_) names.insert(path.substr(1, path.rfind('/') - 1));
+    return {names.begin(), names.end()};
 }
 
 void ServerState::add_generic_handler(GenericHandler& handler) {
@@ -185,6 +191,7 @@ void add_connection(Server& server, std::unique_ptr<Stream> stream) {
 }
 Task<void> Server::stop(Duration grace) { return state_->stop(grace); }
 Task<void> Server::wait_for_termination() { return state_->wait_for_termination(); }
+std::vector<std::string> Server::services() const { return state_->services(); }
 std::size_t Server::active_calls() const noexcept { return state_->active_calls(); }
 
 }  // namespace weft::grpc

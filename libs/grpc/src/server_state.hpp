@@ -80,6 +80,7 @@ public:
     void add_service(Service& service);
     void add_generic_handler(GenericHandler& handler);
     int add_port(std::string_view address);
+    [[nodiscard]] std::vector<std::string> services() const;
     void start();
     void add_connection(std::unique_ptr<Stream> stream);
     Task<void> stop(Duration grace);

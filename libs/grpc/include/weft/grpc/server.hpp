@@ -156,6 +156,8 @@ public:
     [[nodiscard]] Task<void> wait_for_termination();
 
     [[nodiscard]] std::size_t active_calls() const noexcept;
+    // "package.Service" of each service that was added, in the order of the alphabet.
+    [[nodiscard]] std::vector<std::string> services() const;
 
 private:
     Pimpl<detail::ServerState> state_;
