@@ -8,7 +8,7 @@ set -euo pipefail
 packages_build=(
     g++ cmake ninja-build ccache mold pkg-config
     libnghttp2-dev zlib1g-dev grpc-proto libprotobuf-dev protobuf-compiler libprotoc-dev libc-ares-dev
-    libssl-dev nlohmann-json3-dev libcli11-dev
+    libssl-dev nlohmann-json3-dev libcli11-dev libspdlog-dev
 )
 packages_test=(
     libgtest-dev libgmock-dev libboost1.81-dev

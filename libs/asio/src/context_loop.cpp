@@ -21,7 +21,9 @@ struct ContextLoop::State : std::enable_shared_from_this<ContextLoop::State> {
           context(c),
           driver(std::make_unique<LoopDriver>()),
           events(c, driver->native_handle()),
-          timer(c) {}
+          timer(c) {
+        driver->on_ready([this] { kick(); });
+    }
 
     void turn() {
         if (!owner) return;
@@ -103,12 +105,7 @@ ContextLoop::~ContextLoop() { state_->shut(); }
 boost::asio::io_context& ContextLoop::context() const noexcept { return state_->context; }
 Loop& ContextLoop::loop() const noexcept { return state_->driver->loop(); }
 LoopDriver& ContextLoop::driver() const noexcept { return *state_->driver; }
-void ContextLoop::kick() { state_->kick(); }
-
-void ContextLoop::cancel_all() {
-    state_->driver->cancel_all();
-    state_->kick();
-}
+void ContextLoop::cancel_all() { state_->driver->cancel_all(); }
 
 ContextLoop& ContextLoop::current() {
     if (!current_context_loop)

@@ -31,7 +31,6 @@ TEST(ContextLoop, weft_tasks_and_asio_handlers_take_turns_and_then_the_context_r
         net::post(context, [&] {
             order += "asio ";
             from_handler.set();
-            weft_loop.kick();
         });
         co_await from_handler.wait();
         auto child = spawn([]() -> Task<int> {
@@ -79,6 +78,38 @@ TEST(ContextLoop, wefts_own_descriptors_and_posts_from_other_threads_work_inside
     context.run();
     other.join();
     EXPECT_EQ(handle.result(), "hello");
+}
+
+TEST(ContextLoop, a_handler_may_cancel_start_and_drop_tasks) {
+    net::io_context context;
+    ContextLoop weft_loop(context);
+    std::string ended;
+    const auto hold = [&](std::string name) -> Task<void> {
+        bool cancelled = false;
+        try {
+            co_await sleep(1h);
+        } catch (const Cancelled&) {
+            cancelled = true;
+        }
+        if (cancelled) ended += name;
+    };
+    auto cancelled = weft_loop.spawn(hold("cancelled "));
+    auto dropped = weft_loop.spawn(hold("dropped "));
+    TaskHandle<void> late;
+    net::steady_timer timer(context, 2ms);
+    timer.async_wait([&](boost::system::error_code) {
+        cancelled.cancel();
+        timer.expires_after(2ms);
+        timer.async_wait([&](boost::system::error_code) {
+            dropped = TaskHandle<void>();
+            late = weft_loop.spawn(hold("late "));
+            timer.expires_after(2ms);
+            timer.async_wait([&](boost::system::error_code) { late.cancel(); });
+        });
+    });
+    EXPECT_LT(context.run_for(10s), 100u);
+    EXPECT_TRUE(context.stopped());
+    EXPECT_EQ(ended, "cancelled dropped late ");
 }
 
 TEST(UseTask, gives_values_errors_and_codes) {

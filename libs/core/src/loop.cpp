@@ -208,7 +208,7 @@ void Loop::poll(bool block) {
     run_posted();
 }
 
-void Loop::run_main(detail::TaskControl& main) {
+void Loop::run_main(detail::TaskControl& main, bool end_others) {
     if (detail::thread_state.loop)
         throw UsageError("a loop already runs on this thread; co_await the task instead of running it");
     struct Running {
@@ -228,6 +228,7 @@ void Loop::run_main(detail::TaskControl& main) {
         }
     };
     run_until([&] { return main.done(); });
+    if (!end_others) return;
     root_->cancel_children();
     run_until([&] { return !root_->has_children(); });
 }
@@ -237,7 +238,7 @@ void Loop::run_main(detail::TaskControl& main) {
 int LoopDriver::native_handle() const noexcept { return loop_.backend_->epoll.get(); }
 
 void LoopDriver::step() {
-    const Inside inside(loop_);
+    const Inside inside(*this);
     loop_.poll(false);
     loop_.run_ready();
     IntrusiveList<TurnEnd, TurnEndTag> ends;
@@ -253,15 +254,29 @@ std::optional<TimePoint> LoopDriver::next_step() const noexcept {
 }
 
 void LoopDriver::cancel_all() {
-    const Inside inside(loop_);
-    loop_.root_->cancel_children();
+    {
+        const Inside inside(*this);
+        loop_.root_->cancel_children();
+    }
+    if (loop_.ready_head_ && on_ready_) on_ready_();
 }
 
-LoopDriver::Inside::Inside(Loop& loop) {
+LoopDriver::~LoopDriver() { loop_.on_ready_ = nullptr; }
+
+void LoopDriver::on_ready(UniqueFunction f) {
+    on_ready_ = std::move(f);
+    loop_.on_ready_ = on_ready_ ? &on_ready_ : nullptr;
+}
+
+LoopDriver::Inside::Inside(LoopDriver& driver) : driver_(driver) {
     if (detail::thread_state.loop) throw UsageError("drive a loop inside of another");
-    detail::thread_state.loop = &loop;
+    detail::thread_state.loop = &driver_.loop_;
+    driver_.loop_.on_ready_ = nullptr;
 }
 
-LoopDriver::Inside::~Inside() { detail::thread_state.loop = nullptr; }
+LoopDriver::Inside::~Inside() {
+    detail::thread_state.loop = nullptr;
+    driver_.loop_.on_ready_ = driver_.on_ready_ ? &driver_.on_ready_ : nullptr;
+}
 
 }  // namespace weft

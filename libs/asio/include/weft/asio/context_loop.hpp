@@ -15,7 +15,8 @@ namespace weft::asio {
 
 // Tasks run inside context.run(), which must be called by one thread only, and keep it from returning as long
 // as there are any. Functions that other threads post() to the loop run as long as there are tasks. The
-// context must outlive this. Between its handlers no loop is current: start tasks with spawn() of this.
+// context must outlive this. A handler of the context may start tasks with spawn() of this, cancel them and
+// wake them (Event::set(), Queue::try_put(), …); in it no loop is current, so it cannot use weft's sockets.
 //
 //     boost::asio::io_context context;
 //     weft::asio::ContextLoop weft_loop(context);
@@ -39,15 +40,10 @@ public:
     template <class T>
     [[nodiscard("dropping the handle cancels the task")]] TaskHandle<T> spawn(Task<T> task,
                                                                               std::string name = {}) {
-        auto handle = driver().spawn(std::move(task), std::move(name));
-        kick();
-        return handle;
+        return driver().spawn(std::move(task), std::move(name));
     }
     // Requests the cancellation of all tasks.
     void cancel_all();
-
-    // Something was made ready outside of a turn (a handler woke a task): a turn comes soon.
-    void kick();
 
     // The one whose task runs on this thread. Throws UsageError when a weft task runs elsewhere, or none.
     [[nodiscard]] static ContextLoop& current();

@@ -12,7 +12,9 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -28,9 +30,30 @@ namespace weft::asio {
 //
 // The operation must belong to the io_context that runs the awaiting task's ContextLoop. Cancelling the task
 // cancels the operation (all cancellation types) and waits for its handler; one that had completed gives its
-// result, and the cancellation comes at the task's next wait.
+// result, and the cancellation comes at the task's next wait. So does that of an operation whose code is a
+// value (as_tuple, redirect_error): it gives operation_aborted first.
 struct UseTask {
     constexpr UseTask() {}
+
+    // An I/O object whose operations give tasks when no token is passed:
+    //
+    //     auto socket = UseTask::as_default_on(tcp::socket(context));
+    //     auto n = co_await socket.async_read_some(boost::asio::buffer(data));
+    template <class Executor>
+    struct executor_with_default : Executor {
+        using default_completion_token_type = UseTask;
+        template <class Other>
+            requires std::is_convertible_v<Other, Executor> && (!std::is_same_v<Other, executor_with_default>)
+        executor_with_default(const Other& other) noexcept  // NOLINT(google-explicit-constructor): as Asio's
+            : Executor(other) {}
+    };
+    template <class Object>
+    using as_default_on_t = typename Object::template rebind_executor<
+        executor_with_default<typename Object::executor_type>>::other;
+    template <class Object>
+    static as_default_on_t<std::decay_t<Object>> as_default_on(Object&& object) {
+        return as_default_on_t<std::decay_t<Object>>(std::forward<Object>(object));
+    }
 };
 inline constexpr UseTask use_task;
 
@@ -60,8 +83,14 @@ struct Outcome<error_code, Rest...> {
 template <class... Rest>
 struct Outcome<std::exception_ptr, Rest...> {
     using Value = std::tuple<Rest...>;
-    static void check(const std::tuple<std::exception_ptr, Rest...>& all, bool*) {
-        if (std::get<0>(all)) std::rethrow_exception(std::get<0>(all));
+    static void check(const std::tuple<std::exception_ptr, Rest...>& all, bool* aborted) {
+        if (!std::get<0>(all)) return;
+        try {
+            std::rethrow_exception(std::get<0>(all));
+        } catch (const boost::system::system_error& e) {
+            *aborted = e.code() == boost::asio::error::operation_aborted;
+            throw;
+        }
     }
     static Value values(std::tuple<std::exception_ptr, Rest...> all) {
         return std::apply([](std::exception_ptr&, Rest&... rest) { return Value(std::move(rest)...); }, all);
@@ -87,8 +116,13 @@ class Operation;
 
 // What the operation's handler and the waiting frame share: the frame may be destroyed first.
 template <class... Args>
-struct OperationState {
+struct OperationState : std::enable_shared_from_this<OperationState<Args...>> {
     explicit OperationState(ContextLoop& l) : loop(&l) {}
+    void cancel() {
+        signal.emit(boost::asio::cancellation_type::all);
+        // co_spawn's slot posts a function that uses the slot; it must find it, whatever completes before.
+        boost::asio::post(loop->context(), [keep = this->shared_from_this()] {});
+    }
     std::optional<std::tuple<Args...>> result;
     boost::asio::cancellation_signal signal;
     Operation<Args...>* waiter = nullptr;
@@ -121,12 +155,11 @@ public:
 
     void cancel_wait() noexcept override {
         cancel_asked_ = true;
-        state_->signal.emit(boost::asio::cancellation_type::all);
+        state_->cancel();
     }
     [[nodiscard]] bool cancel_asked() const noexcept { return cancel_asked_; }
-    void complete() {
+    void complete() noexcept {
         if (waiting()) wake();
-        state_->loop->kick();
     }
     // The operation ended as it was asked to.
     [[noreturn]] static void end_cancelled() { throw_cancelled(); }
@@ -135,7 +168,7 @@ private:
     void unlink_wait() noexcept override { abandon(); }
     void abandon() noexcept {
         state_->waiter = nullptr;
-        state_->signal.emit(boost::asio::cancellation_type::all);
+        state_->cancel();
     }
 
     std::shared_ptr<OperationState<Args...>> state_;

@@ -64,6 +64,10 @@ public:
     template <class T>
     T run(Task<T> task, std::string name = "main");
 
+    // The same, but leaves the other tasks where they are: they stand still, and go on in the next run.
+    template <class T>
+    T run_until_complete(Task<T> task, std::string name = "main");
+
     // Runs `f` on the loop in one of its next turns. May be called from any thread, also before run().
     // Functions that are posted when the loop will never run again are destroyed with it.
     void post(UniqueFunction f);
@@ -126,11 +130,13 @@ private:
             ready_tail_->next_ready_ = &task;
         } else {
             ready_head_ = &task;
+            if (on_ready_) [[unlikely]]
+                (*on_ready_)();
         }
         ready_tail_ = &task;
     }
 
-    void run_main(detail::TaskControl& main);
+    void run_main(detail::TaskControl& main, bool end_others);
     void run_ready() noexcept;
     void run_watched(detail::TaskControl& task) noexcept;
     void update_now() noexcept;
@@ -143,6 +149,7 @@ private:
 
     detail::TaskControl* ready_head_ = nullptr;
     detail::TaskControl* ready_tail_ = nullptr;
+    UniqueFunction* on_ready_ = nullptr;  // LoopDriver's, between its turns
     TimePoint now_;
     TimePoint epoch_;
     TimePoint read_at_;                 // the last reading of the clock, and
@@ -163,7 +170,15 @@ template <class T>
 T Loop::run(Task<T> task, std::string name) {
     auto main = detail::start_task(*this, root(), std::move(task), std::move(name));
     main->mark_retrieved();
-    run_main(*main);
+    run_main(*main, true);
+    return main->result().move_out();
+}
+
+template <class T>
+T Loop::run_until_complete(Task<T> task, std::string name) {
+    auto main = detail::start_task(*this, root(), std::move(task), std::move(name));
+    main->mark_retrieved();
+    run_main(*main, false);
     return main->result().move_out();
 }
 

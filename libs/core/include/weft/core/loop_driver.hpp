@@ -3,6 +3,7 @@
 
 #include <weft/core/loop.hpp>
 #include <weft/core/spawn.hpp>
+#include <weft/core/unique_function.hpp>
 
 #include <optional>
 #include <string>
@@ -18,6 +19,12 @@ public:
     LoopDriver() = default;
     LoopDriver(const LoopDriver&) = delete;
     LoopDriver& operator=(const LoopDriver&) = delete;
+    ~LoopDriver();
+
+    // Called when a task becomes ready while no step() runs: spawn(), an Event that the foreign loop's code
+    // sets, a handle that it cancels. step() is due then, but must not be called from `f` itself, which must
+    // not throw.
+    void on_ready(UniqueFunction f);
 
     [[nodiscard]] Loop& loop() noexcept { return loop_; }
     // Readable when a descriptor, or a post() from another thread, waits for step(). Owned by the loop.
@@ -40,12 +47,16 @@ public:
 private:
     class Inside {
     public:
-        explicit Inside(Loop& loop);
+        explicit Inside(LoopDriver& driver);
         Inside(const Inside&) = delete;
         Inside& operator=(const Inside&) = delete;
         ~Inside();
+
+    private:
+        LoopDriver& driver_;
     };
 
+    UniqueFunction on_ready_;
     // next_tick() sorts the wheel while it looks.
     mutable Loop loop_;
 };
