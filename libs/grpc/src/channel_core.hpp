@@ -2,12 +2,14 @@
 #pragma once
 
 #include "client_call.hpp"
+#include "credentials_interceptor.hpp"
 #include "service_config.hpp"
 #include "subchannel.hpp"
 #include "target.hpp"
 
 #include <weft/core/event.hpp>
 #include <weft/core/task_control.hpp>
+#include <weft/core/tls_context.hpp>
 #include <weft/grpc/channel.hpp>
 
 #include <memory>
@@ -18,7 +20,7 @@ namespace weft::grpc::detail {
 
 class ChannelCore final {
 public:
-    ChannelCore(std::string target, ChannelOptions options);
+    ChannelCore(std::string target, ChannelOptions options, std::unique_ptr<TlsContext> tls = nullptr);
     ~ChannelCore();
 
     // Puts the call on a connection, or queues it until there is one.
@@ -35,6 +37,10 @@ public:
     [[nodiscard]] const ChannelOptions& options() const noexcept { return options_; }
     [[nodiscard]] const ServiceConfig& config() const noexcept { return config_; }
     [[nodiscard]] RetryThrottle& throttle() noexcept { return throttle_; }
+    // Null on an insecure channel.
+    [[nodiscard]] const TlsContext* tls() const noexcept { return tls_.get(); }
+    // What the server's certificate is to name.
+    [[nodiscard]] std::string tls_name() const;
     [[nodiscard]] const Target& target() const noexcept { return target_; }
     [[nodiscard]] const std::string& authority() const noexcept { return authority_; }
     [[nodiscard]] const std::string& user_agent() const noexcept { return user_agent_; }
@@ -63,6 +69,8 @@ private:
     std::string target_text_;
     Target target_;
     ChannelOptions options_;
+    std::unique_ptr<TlsContext> tls_;
+    std::unique_ptr<CredentialsInterceptor> credentials_;
     ServiceConfig config_;
     RetryThrottle throttle_;
     std::string authority_;

@@ -123,7 +123,7 @@ void ClientCall::send_request(http2::Session& session) {
     };
     std::string timeout;
     add(":method", "POST");
-    add(":scheme", "http");
+    add(":scheme", channel_->tls() ? "https" : "http");
     add(":path", method_);
     add(":authority", options_.authority().empty() ? channel_->authority() : options_.authority());
     if (deadline_) {

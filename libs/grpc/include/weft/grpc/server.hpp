@@ -21,6 +21,10 @@
 #include <utility>
 #include <vector>
 
+namespace weft {
+class TlsContext;
+}
+
 namespace weft::grpc {
 
 class ServerInterceptor;
@@ -146,6 +150,10 @@ public:
     // port, which the kernel chooses for 0; 0 for unix sockets. Throws SystemError when it cannot be bound,
     // UsageError for what is no address.
     int add_insecure_port(std::string_view address);
+
+    // The same over TLS. `tls` is a server's context with ALPN "h2": TlsContext::server(identity).alpn("h2");
+    // with client_certificates() for mutual TLS. Its replace_identity() renews the certificate while serving.
+    int add_secure_port(std::string_view address, const TlsContext& tls);
 
     // Begins to serve.
     [[nodiscard]] Task<void> start();

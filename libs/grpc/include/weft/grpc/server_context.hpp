@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weft::grpc {
 
@@ -28,6 +29,9 @@ public:
     [[nodiscard]] const Metadata& invocation_metadata() const noexcept;
     // The client's address ("ipv4:127.0.0.1:53718", "unix:").
     [[nodiscard]] const std::string& peer() const noexcept;
+    // The names in the client's certificate (URIs, DNS names, addresses; without any, its subject). Empty
+    // without mutual TLS.
+    [[nodiscard]] const std::vector<std::string>& peer_identities() const noexcept;
     // :authority, the name by which the client called us.
     [[nodiscard]] const std::string& authority() const noexcept;
 
