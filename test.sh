@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
-# Sets up, builds and runs the tests. usage: ./test.sh [--sanitize]
-#   --sanitize  also builds with AddressSanitizer and UndefinedBehaviorSanitizer and runs the tests there,
-#               with ThreadSanitizer what crosses threads, and every fuzz target for a bounded time
+# Sets up, builds and runs the tests. usage: ./test.sh [--sanitize] [--fuzz]
+#   --sanitize  also builds with AddressSanitizer and UndefinedBehaviorSanitizer and runs the tests there, and with
+#               ThreadSanitizer what crosses threads
+#   --fuzz      also runs every fuzz target for a bounded time (scripts/fuzz.sh); the tests replay the seeds anyway
 set -euo pipefail
 cd "$(dirname "$0")"
 
 sanitize=false
+fuzz=false
 for argument in "$@"; do
     case "$argument" in
         --sanitize) sanitize=true ;;
-        *) echo "usage: $0 [--sanitize]" >&2; exit 2 ;;
+        --fuzz) fuzz=true ;;
+        *) echo "usage: $0 [--sanitize] [--fuzz]" >&2; exit 2 ;;
     esac
 done
 
@@ -28,5 +31,8 @@ if $sanitize; then
     cmake --preset tsan >/dev/null
     cmake --build --preset tsan --target core_test
     ctest --preset tsan -R '^core_test\.'
+fi
+
+if $fuzz; then
     scripts/fuzz.sh
 fi

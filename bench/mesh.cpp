@@ -1,6 +1,7 @@
 // The mesh beside Python's daffi and a raw epoll echo, in one run.
 //
-// usage: mesh [python-with-daffi [mesh_peers.py]] — without them only weft and the raw echo are measured.
+// usage: bench_mesh [all|sequential|concurrent|large [python-with-daffi mesh_peers.py]]
+// Without the last two only weft and the raw echo are measured.
 // Servers are child processes; a row gives calls a second, and microseconds of CPU a call in the client and
 // in all servers together.
 #include <weft/core.hpp>
@@ -358,6 +359,7 @@ public:
 
     [[nodiscard]] std::unique_ptr<Child> start(const std::string& role, std::uint16_t port) const {
         return std::make_unique<Child>([this, role, port] {
+            if (!std::freopen("/dev/null", "w", stdout)) return;
             ::execl(python_.c_str(), python_.c_str(), script_.c_str(), role.c_str(),
                     std::to_string(port).c_str(), static_cast<char*>(nullptr));
         });
@@ -412,40 +414,53 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) {
+    const std::string_view wanted = argc > 1 ? argv[1] : "all";
+    const auto runs = [&](std::string_view group) { return wanted == "all" || wanted == group; };
+    const Python* python = nullptr;
+    if (argc > 3) python = new Python(argv[2], argv[3]);
     const Value small = Dict{{"x", 42}, {"msg", "hello"}};
     const std::string text(2019, 'o');
-    raw_sequential(2048, 50'000);
-    for (const Serde serde : {Serde::opaque, Serde::pickle, Serde::json, Serde::msgpack})
-        for (const bool router : {false, true})
-            row(std::string("weft ") + std::string(to_string(serde)) + " 2 KB, sequential, " +
-                    (router ? "router" : "direct"),
-                weft_sequential(router, serde, serde == Serde::opaque ? Value(text) : record(), 20'000));
-    raw_window(2048, 200, 1'000'000);
-    for (const bool router : {false, true})
-        row(std::string("weft OPAQUE 2 KB, 200 in flight, ") + (router ? "router" : "direct"),
-            weft_concurrent(router, Serde::opaque, Value(text), 1, 200, 2000));
-    for (const bool router : {false, true})
-        row(std::string("weft PICKLE small, 200 connections, ") + (router ? "router" : "direct"),
-            weft_concurrent(router, Serde::pickle, small, 200, 200, 1000));
-    for (const std::size_t mib : {1, 16, 28}) {
-        const std::size_t count = mib == 1 ? 200 : 20;
-        raw_sequential(mib << 20, count);
-        for (const bool router : {false, true})
-            row("weft OPAQUE " + std::to_string(mib) + " MiB, " + (router ? "router" : "direct"),
-                weft_sequential(router, Serde::opaque, Value(Bytes(mib << 20)), count));
+    if (runs("sequential")) {
+        raw_sequential(2048, 20'000);
+        for (const Serde serde : {Serde::opaque, Serde::pickle, Serde::json, Serde::msgpack})
+            for (const bool router : {false, true}) {
+                const std::string which =
+                    std::string(to_string(serde)) + " 2 KB, sequential, " + (router ? "router" : "direct");
+                row("weft " + which,
+                    weft_sequential(router, serde, serde == Serde::opaque ? Value(text) : record(), 10'000));
+                if (python)
+                    python->measure("daffi " + which, router,
+                                    "sequential " + std::string(to_string(serde)) + " 2000");
+            }
     }
-    if (argc < 3) return 0;
-    const Python python(argv[1], argv[2]);
-    for (const char* serde : {"OPAQUE", "PICKLE", "JSON", "MSGPACK"})
+    if (runs("concurrent")) {
+        raw_window(2048, 200, 500'000);
         for (const bool router : {false, true})
-            python.measure(
-                std::string("daffi ") + serde + " 2 KB, sequential, " + (router ? "router" : "direct"),
-                router, std::string("sequential ") + serde + " 5000");
-    for (const bool router : {false, true})
-        python.measure(std::string("daffi PICKLE small, 200 connections, ") + (router ? "router" : "direct"),
-                       router, "concurrent 200 " + std::string(router ? "10" : "50"));
-    for (const char* mib : {"1", "16", "28"})
-        python.measure(std::string("daffi OPAQUE ") + mib + " MiB, direct", false,
-                       std::string("large ") + mib + (mib[1] ? " 10" : " 100"));
+            row(std::string("weft OPAQUE 2 KB, 200 in flight, ") + (router ? "router" : "direct"),
+                weft_concurrent(router, Serde::opaque, Value(text), 1, 200, 1000));
+        for (const bool router : {false, true}) {
+            const std::string which =
+                std::string("PICKLE small, 200 connections, ") + (router ? "router" : "direct");
+            row("weft " + which, weft_concurrent(router, Serde::pickle, small, 200, 200, 500));
+            if (python)
+                python->measure("daffi " + which, router,
+                                "concurrent 200 " + std::string(router ? "5" : "30"));
+        }
+    }
+    if (runs("large")) {
+        for (const std::size_t mib : {1, 16, 28}) {
+            const std::size_t count = mib == 1 ? 200 : 10;
+            raw_sequential(mib << 20, count);
+            for (const bool router : {false, true}) {
+                const std::string which =
+                    "OPAQUE " + std::to_string(mib) + " MiB, " + (router ? "router" : "direct");
+                row("weft " + which, weft_sequential(router, Serde::opaque, Value(Bytes(mib << 20)), count));
+                if (python && !router)
+                    python->measure("daffi " + which, router,
+                                    "large " + std::to_string(mib) + " " + std::to_string(count));
+            }
+        }
+    }
+    delete python;
     return 0;
 }

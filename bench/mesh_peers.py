@@ -43,7 +43,7 @@ elif role in ("sequential", "large"):
     client = Client(app_name="seq", **where)
     conn = client.connect()
     if role == "sequential":
-        serde, count = SerdeFormat[sys.argv[3]], int(sys.argv[4])
+        serde, count = getattr(SerdeFormat, sys.argv[3]), int(sys.argv[4])
         data = json.dumps(RECORD) if serde == SerdeFormat.OPAQUE else RECORD
     else:
         serde, count, data = SerdeFormat.OPAQUE, int(sys.argv[4]), b"x" * (int(sys.argv[3]) << 20)

@@ -112,7 +112,6 @@ Task<void> configure_host_end(HostNode& host, Endpoint end, std::string gateway_
     const std::string name = interface_name(end);
     const netlink::Link link = co_await host.kernel.links().get(name);
     co_await host.kernel.links().disable_offloads(name);
-    // Up is not enough: a wire carries packets only once both ends have noticed each other.
     co_await host.kernel.links().wait_running(link.index);
     if (*end.port != 0 || host.spec->ip.empty()) co_return;
     co_await host.kernel.addresses().add(link.index, IpPrefix::parse(host.spec->ip));
@@ -149,6 +148,10 @@ Task<void> Network::State::connect_wire(HostNode& host, const Endpoint& host_end
                                               .peer_up());
     co_await switch_kernel.links().disable_offloads(outer);
     co_await configure_host_end(host, host_end, switch_mac);
+    // Up is not enough: the kernel lets an interface send only after it has noticed, in its own time, that
+    // the other end is up, too. Each end notices for itself.
+    const netlink::Link switch_link = co_await switch_kernel.links().get(outer);
+    co_await switch_kernel.links().wait_running(switch_link.index);
     auto port = netlink::in_namespace(switch_home, [&] {
         return std::make_unique<p4switch::PacketPort>(outer, sw.device, *switch_end.port);
     });

@@ -2,6 +2,7 @@
 #include <weft/lab/picture.hpp>
 
 #include <algorithm>
+#include <cstdarg>
 #include <cstdio>
 #include <map>
 #include <utility>
@@ -50,6 +51,16 @@ std::string escaped(std::string_view text) {
         }
     }
     return result;
+}
+
+// printf to the end of `text`; a piece of the drawing is shorter than 512 characters.
+[[gnu::format(printf, 2, 3)]] void print(std::string& text, const char* format, ...) {
+    char piece[512];
+    va_list values;
+    va_start(values, format);
+    std::vsnprintf(piece, sizeof piece, format, values);
+    va_end(values);
+    text += piece;
 }
 
 struct Point {
@@ -126,23 +137,20 @@ std::string svg_picture(const Topology& topology, const std::set<std::size_t>& d
                 30 + row * (highest - level) + row / 2 - 10};
 
     std::string svg;
-    const auto print = [&](const char* format, auto... values) {
-        char text[512];
-        std::snprintf(text, sizeof text, format, values...);
-        svg += text;
-    };
     print(
+        svg,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" "
         "font-family=\"sans-serif\">\n",
         page_width, page_height, page_width, page_height);
-    print("<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n");
+    print(svg, "<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n");
     svg += "<title>" + escaped(topology.name()) + "</title>\n";
     for (std::size_t i = 0; i < topology.links().size(); ++i) {
         const Link& link = topology.links()[i];
         const Point a = place[link.a.node];
         const Point b = place[link.b.node];
         const bool is_down = down.contains(i);
-        print("<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\" stroke-width=\"2\"%s/>\n",
+        print(svg,
+              "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\" stroke-width=\"2\"%s/>\n",
               a.x, a.y, b.x, b.y, is_down ? "#c62828" : "#607d8b",
               is_down ? " stroke-dasharray=\"6 5\"" : "");
     }
@@ -152,24 +160,24 @@ std::string svg_picture(const Topology& topology, const std::set<std::size_t>& d
             if (!topology.find_switch(near->node)) continue;
             const Point p = place[near->node];
             const Point q = place[far->node];
-            print(
-                "<text x=\"%.1f\" y=\"%.1f\" font-size=\"11\" fill=\"#455a64\" text-anchor=\"middle\" "
-                "stroke=\"#ffffff\" stroke-width=\"3\" paint-order=\"stroke\">%u</text>\n",
-                p.x + (q.x - p.x) * 0.3, p.y + (q.y - p.y) * 0.3 + 4, static_cast<unsigned>(*near->port));
+            print(svg,
+                  "<text x=\"%.1f\" y=\"%.1f\" font-size=\"11\" fill=\"#455a64\" text-anchor=\"middle\" "
+                  "stroke=\"#ffffff\" stroke-width=\"3\" paint-order=\"stroke\">%u</text>\n",
+                  p.x + (q.x - p.x) * 0.3, p.y + (q.y - p.y) * 0.3 + 4, static_cast<unsigned>(*near->port));
         }
     }
     const auto box = [&](std::string_view name, const std::string& below, const char* fill, double radius) {
         const Point p = place[name];
-        print(
-            "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.0f\" height=\"%.0f\" rx=\"%.0f\" fill=\"%s\" "
-            "stroke=\"#37474f\"/>\n",
-            p.x - box_width / 2, p.y - box_height / 2, box_width, box_height, radius, fill);
-        print("<text x=\"%.1f\" y=\"%.1f\" font-size=\"14\" text-anchor=\"middle\">", p.x,
+        print(svg,
+              "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.0f\" height=\"%.0f\" rx=\"%.0f\" fill=\"%s\" "
+              "stroke=\"#37474f\"/>\n",
+              p.x - box_width / 2, p.y - box_height / 2, box_width, box_height, radius, fill);
+        print(svg, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"14\" text-anchor=\"middle\">", p.x,
               p.y - (below.empty() ? -5 : 3));
         svg += escaped(name) + "</text>\n";
         if (below.empty()) return;
-        print("<text x=\"%.1f\" y=\"%.1f\" font-size=\"11\" fill=\"#455a64\" text-anchor=\"middle\">", p.x,
-              p.y + 14);
+        print(svg, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"11\" fill=\"#455a64\" text-anchor=\"middle\">",
+              p.x, p.y + 14);
         svg += escaped(below) + "</text>\n";
     };
     for (const Switch& sw : topology.switches()) box(sw.name, sw.program, "#e3f2fd", 4);

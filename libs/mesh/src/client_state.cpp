@@ -101,7 +101,9 @@ Task<void> ClientState::supervise(std::shared_ptr<ClientState> self) {
             continue;
         }
         if (self->evicted_ || !self->options.reconnect) break;
-        co_await sleep(self->backoff(attempt++));
+        const Duration pause = self->backoff(attempt);
+        ++attempt;
+        co_await sleep(pause);
         std::string failure;
         try {
             co_await open(self);

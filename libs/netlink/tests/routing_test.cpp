@@ -267,7 +267,9 @@ CO_TEST(Neighbours, what_is_added_is_what_ip_sees) {
     auto again = [&] { return neighbours.add(Neighbour(wire.a, text("10.0.0.9"), mac)); };
     EXPECT_EQ(co_await code_of(again), EEXIST);
     co_await neighbours.replace(Neighbour(wire.a, text("10.0.0.9"), MacAddress::from_number(0x020000000088)));
-    const auto of_a = co_await neighbours.list(wire.a);
+    auto of_a = co_await neighbours.list(wire.a);
+    // The kernel's own IPv6 traffic may have left multicast entries, which ip does not show either.
+    std::erase_if(of_a, [](const Neighbour& entry) { return entry.state == NeighbourState::noarp; });
     EXPECT_EQ(of_a.size(), 1u);
     if (of_a.size() != 1) co_return;
     EXPECT_EQ(of_a[0].address, MacAddress::from_number(0x020000000088));

@@ -189,11 +189,14 @@ TEST(RunLoops, each_loop_has_its_thread) {
 TEST(RunLoops, a_failure_cancels_the_others_and_is_thrown) {
     for (const unsigned failing : {0u, 1u, 2u}) {
         std::atomic<int> cancelled = 0;
+        std::atomic<int> waiting = 0;
         const auto main = [&, failing](unsigned index) -> Task<void> {
             if (index == failing) {
-                co_await sleep(1ms);
+                // A task that is cancelled before it starts never runs, so it could not be counted.
+                while (waiting < 2) co_await sleep(1ms);
                 throw std::runtime_error("loop " + std::to_string(index));
             }
+            ++waiting;
             try {
                 co_await sleep(1h);
             } catch (const Cancelled&) {

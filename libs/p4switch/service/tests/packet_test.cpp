@@ -202,7 +202,7 @@ TEST(Digests, arrive_in_lists_once_until_they_are_acknowledged) {
 }
 
 TEST(Digests, wait_for_their_list_to_fill_or_for_their_time) {
-    Loop loop(TimeSource::manual);
+    Loop loop(test_clock);
     const auto body = []() -> Task<void> {
         Session session;
         Client& client = session.client;
@@ -223,7 +223,7 @@ TEST(Digests, wait_for_their_list_to_fill_or_for_their_time) {
 }
 
 TEST(IdleTimeouts, are_notified) {
-    Loop loop(TimeSource::manual);
+    Loop loop(test_clock);
     const auto body = []() -> Task<void> {
         Session session;
         Client& client = session.client;

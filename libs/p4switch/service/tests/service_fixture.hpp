@@ -53,6 +53,14 @@ inline p4runtime::Bytes payload(const std::string& hex) {
     return result;
 }
 
+// The clock of tests that wait for seconds. Over real sockets it must be the real one: a manual clock jumps
+// while the kernel carries the bytes.
+#ifdef WEFT_TEST_OVER_GRPC
+inline constexpr TimeSource test_clock = TimeSource::steady_clock;
+#else
+inline constexpr TimeSource test_clock = TimeSource::manual;
+#endif
+
 inline std::string file_of(const std::string& program, const std::string& suffix) {
     return std::string(WEFT_P4_DIR) + "/" + program + "/" + program + suffix;
 }
