@@ -11,6 +11,7 @@ packages_build=(
     libssl-dev nlohmann-json3-dev libcli11-dev libspdlog-dev
 )
 packages_test=(
+    git
     libgtest-dev libgmock-dev libboost1.81-dev
     libgrpc++-dev protobuf-compiler-grpc
     iproute2 openssl procps python3 python3-venv

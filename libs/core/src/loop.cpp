@@ -89,11 +89,7 @@ Loop::~Loop() {
     detail::thread_state.loop = outer;
 }
 
-Loop& Loop::current() {
-    if (!detail::thread_state.loop)
-        throw UsageError("no weft loop runs on this thread; start one with weft::run");
-    return *detail::thread_state.loop;
-}
+void Loop::throw_no_loop() { throw UsageError("no weft loop runs on this thread; start one with weft::run"); }
 
 detail::TaskOwner& Loop::root() noexcept { return *root_; }
 

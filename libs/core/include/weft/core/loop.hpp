@@ -56,7 +56,11 @@ public:
     ~Loop();
 
     // The loop that runs on this thread. Throws UsageError when there is none.
-    [[nodiscard]] static Loop& current();
+    [[nodiscard]] static Loop& current() {
+        if (!detail::thread_state.loop) [[unlikely]]
+            throw_no_loop();
+        return *detail::thread_state.loop;
+    }
     [[nodiscard]] static Loop* current_or_null() noexcept { return detail::thread_state.loop; }
 
     // Runs `task` as a task of its own until it ends; returns its value or throws its exception. Tasks that
@@ -136,6 +140,7 @@ private:
         ready_tail_ = &task;
     }
 
+    [[noreturn]] static void throw_no_loop();
     void run_main(detail::TaskControl& main, bool end_others);
     void run_ready() noexcept;
     void run_watched(detail::TaskControl& task) noexcept;
