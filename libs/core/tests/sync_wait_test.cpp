@@ -98,11 +98,12 @@ TEST(SyncLoop, streams_and_servers_stay_open_between_the_calls) {
     };
     Server server = loop.wait(serve());
     Connection connection = loop.wait(open_connection(server.local_address()));
-    for (const std::string text : {"one", "two"}) {
+    const auto ask = [&](std::string text) -> Task<std::optional<std::string>> {
         connection.writer.write(text + "\n");
-        const auto line = loop.wait(connection.reader.read_line());
-        EXPECT_EQ(line, text);
-    }
+        co_return co_await connection.reader.read_line();
+    };
+    EXPECT_EQ(loop.wait(ask("one")), "one");
+    EXPECT_EQ(loop.wait(ask("two")), "two");
     loop.wait(server.close());
 }
 

@@ -15,7 +15,7 @@ namespace weft {
 // A thread's own loop for blocking calls. A copy is another reference to the same loop, which lives as long
 // as its thread or any copy: an object of a blocking API keeps one beside the connection that it hides. Tasks
 // that a call leaves behind (a connection's reader) stand still between the calls, and are destroyed with the
-// loop.
+// loop. Between the calls no loop is current: what needs one (StreamWriter::write()) is for tasks.
 class SyncLoop {
 public:
     // The calling thread's; made when there is none. Throws UsageError inside a running loop, where blocking
