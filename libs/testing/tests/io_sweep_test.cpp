@@ -190,8 +190,8 @@ TEST(IoSweep, to_thread_and_files) {
 }
 
 TEST(IoSweep, signals) {
-    // One that arrived, but was not taken before its Signals died, is the process's own again.
-    ::signal(SIGUSR2, SIG_IGN);
+    // One that was sent but not received takes its usual effect when the mask comes back.
+    const auto before = std::signal(SIGUSR2, SIG_IGN);
     sweep_io([]() -> Task<void> {
         auto signals = [] { return Signals{SIGUSR2}; }();
         const auto send = []() -> Task<void> {
@@ -201,7 +201,7 @@ TEST(IoSweep, signals) {
         auto got = co_await gather(signals.next(), send());
         EXPECT_EQ(std::get<0>(got), SIGUSR2);
     });
-    ::signal(SIGUSR2, SIG_DFL);
+    std::signal(SIGUSR2, before);
 }
 
 }  // namespace
