@@ -48,6 +48,7 @@ public:
         return buffer_.bytes().subspan(prefix_size, length());
     }
     void pop() noexcept {
+        last_compressed_ = decoded_;
         decoded_ = false;
         buffer_.consume(prefix_size + length());
     }
@@ -63,6 +64,8 @@ public:
         buffer_.clear();
     }
 
+    // The message that was popped last had flag 1.
+    [[nodiscard]] bool last_compressed() const noexcept { return last_compressed_; }
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
     // "message of 5000000 bytes is over the limit of 4194304"
     [[nodiscard]] std::string too_large_text() const;
@@ -74,6 +77,7 @@ private:
     std::vector<std::byte> plain_;
     Compression encoding_ = Compression::identity;
     bool decoded_ = false;
+    bool last_compressed_ = false;
     std::size_t limit_;
 };
 

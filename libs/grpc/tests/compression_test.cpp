@@ -78,6 +78,8 @@ CO_TEST(Compression, both_directions_of_every_kind_of_call) {
             if (i == 1) chat.disable_next_message_compression();
             co_await chat.write(request_of(text, i));
             auto answer = co_await chat.read();
+            EXPECT_TRUE(chat.last_response_compressed());
+            EXPECT_EQ(echo.service.last_compressed, i != 1);
             EXPECT_EQ(answer->text(), text);
             EXPECT_EQ(answer->number(), i);
         }
