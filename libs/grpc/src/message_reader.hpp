@@ -48,7 +48,6 @@ public:
         return buffer_.bytes().subspan(prefix_size, length());
     }
     void pop() noexcept {
-        last_compressed_ = decoded_;
         decoded_ = false;
         buffer_.consume(prefix_size + length());
     }
@@ -64,7 +63,7 @@ public:
         buffer_.clear();
     }
 
-    // The message that was popped last had flag 1.
+    // The message that was decoded last had flag 1.
     [[nodiscard]] bool last_compressed() const noexcept { return last_compressed_; }
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
     // "message of 5000000 bytes is over the limit of 4194304"

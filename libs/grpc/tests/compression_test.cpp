@@ -71,7 +71,9 @@ CO_TEST(Compression, both_directions_of_every_kind_of_call) {
         EchoPair echo(ServerOptions().compression(algorithm), ChannelOptions().compression(algorithm));
         co_await echo.start();
         const std::string text(50'000, 'x');
-        const EchoReply reply = co_await echo.stub->Say(request_of(text));
+        auto call = echo.stub->Say(request_of(text));
+        const EchoReply reply = co_await call;
+        EXPECT_TRUE(call.last_response_compressed());
         EXPECT_EQ(reply.text(), text);
         auto chat = echo.stub->Chat();
         for (int i = 0; i < 3; ++i) {
