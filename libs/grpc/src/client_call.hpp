@@ -56,6 +56,7 @@ public:
     std::byte* prepare_message(std::size_t size);
     void commit_message(std::size_t size) noexcept;
     void half_close() noexcept;
+    [[nodiscard]] bool last_compressed() const noexcept { return reader_.last_compressed(); }
     // The next message is not compressed.
     void skip_compression() noexcept { skip_compression_ = true; }
     using Exchange::output_ended;

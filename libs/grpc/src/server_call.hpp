@@ -56,6 +56,7 @@ public:
     void set_outcome(Status status) { outcome_ = std::move(status); }
     [[nodiscard]] const Status& outcome() const noexcept { return outcome_; }
     void set_compression(Compression algorithm);
+    [[nodiscard]] bool last_compressed() const noexcept { return reader_.last_compressed(); }
     void skip_compression() noexcept { skip_compression_ = true; }
 
     std::byte* prepare_message(std::size_t size);

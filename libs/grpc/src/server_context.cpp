@@ -43,6 +43,8 @@ void ServerContext::set_details(std::string details) {
 StatusCode ServerContext::code() const noexcept { return call_.outcome().code(); }
 const std::string& ServerContext::details() const noexcept { return call_.outcome().details(); }
 void ServerContext::set_compression(Compression algorithm) { call_.set_compression(algorithm); }
+bool ServerContext::last_request_compressed() const noexcept { return call_.last_compressed(); }
+
 void ServerContext::disable_next_message_compression() noexcept { call_.skip_compression(); }
 
 void ServerContext::abort_with_status(Status status) {

@@ -74,6 +74,9 @@ public:
     // The next response is sent as it is.
     void disable_next_message_compression() noexcept;
 
+    // The request that was read last (or the only one) came compressed.
+    [[nodiscard]] bool last_request_compressed() const noexcept;
+
     // Ends the handler: throws RpcError, which is the answer.
     [[noreturn]] void abort_with_status(Status status);
     // Ends the handler: throws RpcError, which is the answer. An OK code is answered as UNKNOWN.
