@@ -8,10 +8,10 @@ set -euo pipefail
 packages_build=(
     g++ cmake ninja-build ccache mold pkg-config
     libnghttp2-dev zlib1g-dev grpc-proto libprotobuf-dev protobuf-compiler libprotoc-dev libc-ares-dev
-    libssl-dev nlohmann-json3-dev libcli11-dev
+    libssl-dev nlohmann-json3-dev libcli11-dev libspdlog-dev
 )
 packages_test=(
-    libgtest-dev libgmock-dev
+    git libgtest-dev libgmock-dev libboost1.81-dev
     libgrpc++-dev protobuf-compiler-grpc
     iproute2 openssl procps python3 python3-venv
     python3-grpcio python3-protobuf ruby-grpc nginx-light

@@ -23,11 +23,7 @@ ChannelCore::ChannelCore(std::string target, ChannelOptions options, std::unique
       options_(std::move(options)),
       tls_(std::move(tls)),
       keepalive_time_(options_.keepalive_time) {
-    if (!options_.credentials.empty()) {
-        const bool local = target_text_.starts_with("unix:") || target_text_.starts_with("unix-abstract:");
-        credentials_ = std::make_unique<CredentialsInterceptor>(*this, tls_ || local);
-        options_.interceptors.push_back(credentials_.get());
-    }
+    local_ = target_text_.starts_with("unix:") || target_text_.starts_with("unix-abstract:");
     if (!options_.config.empty()) config_ = ServiceConfig(options_.config);
     throttle_ = config_.throttle();
     const std::string& policy = options_.balancing.empty() ? config_.balancing() : options_.balancing;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "client_call.hpp"
-#include "credentials_interceptor.hpp"
 #include "service_config.hpp"
 #include "subchannel.hpp"
 #include "target.hpp"
@@ -38,7 +37,9 @@ public:
     [[nodiscard]] const ServiceConfig& config() const noexcept { return config_; }
     [[nodiscard]] RetryThrottle& throttle() noexcept { return throttle_; }
     // Null on an insecure channel.
-    [[nodiscard]] const TlsContext* tls() const noexcept { return tls_.get(); }
+    [[nodiscard]] TlsContext* tls() const noexcept { return tls_.get(); }
+    // Nobody on the way can read what calls carry.
+    [[nodiscard]] bool confidential() const noexcept { return tls_ || local_; }
     // What the server's certificate is to name.
     [[nodiscard]] std::string tls_name() const;
     [[nodiscard]] const Target& target() const noexcept { return target_; }
@@ -70,7 +71,6 @@ private:
     Target target_;
     ChannelOptions options_;
     std::unique_ptr<TlsContext> tls_;
-    std::unique_ptr<CredentialsInterceptor> credentials_;
     ServiceConfig config_;
     RetryThrottle throttle_;
     std::string authority_;
@@ -78,6 +78,7 @@ private:
     std::string last_error_;
     Duration keepalive_time_;
     bool round_robin_ = false;
+    bool local_ = false;  // a unix socket
 
     ChannelConnectivity state_ = ChannelConnectivity::idle;
     Event changed_;    // pulsed at every change of state

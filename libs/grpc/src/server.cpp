@@ -58,12 +58,12 @@ MethodHandler* ServerState::find(std::string_view method) const {
     return nullptr;
 }
 
-int ServerState::add_port(std::string_view address, std::optional<TlsContext> tls) {
+int ServerState::add_port(std::string_view address, std::optional<TlsContext> tls, TlsRenewal* renewal) {
     const Target target = parse_target(address);
     if (target.addresses.empty())
         throw UsageError("listen on '" + std::string(address) +
                          "': write an IP address or localhost, and a port");
-    ports_.push_back(std::make_unique<Port>(target.addresses.front(), std::move(tls)));
+    ports_.push_back(std::make_unique<Port>(Listener(target.addresses.front()), std::move(tls), renewal));
     const int port = ports_.back()->listener.port();
     if (started_) spawn_owned(accept_from(*ports_.back()), "grpc accept");
     return port;
@@ -85,16 +85,22 @@ Task<void> ServerState::accept_from(Port& port) {
         auto stream = co_await port.listener.accept();
         if (stopping_) co_return;
         if (port.tls) {
+            try {
+                if (port.renewal) port.renewal->renew(*port.tls);
+            } catch (const std::exception&) {  // what the context had is still good
+            }
             spawn_owned(serve_secure(std::move(stream), *port.tls), "grpc connection");
         } else {
-            spawn_owned(serve(std::move(stream), {}), "grpc connection");
+            const bool local = port.listener.local_address().is_unix();
+            const auto security = local ? TransportSecurity::local : TransportSecurity::none;
+            spawn_owned(serve(std::move(stream), security, {}), "grpc connection");
         }
     }
 }
 
 void ServerState::add_connection(std::unique_ptr<Stream> stream) {
     if (stopping_) throw ClosedError("add_connection() to a server that was stopped");
-    spawn_owned(serve(std::move(stream), {}), "grpc connection");
+    spawn_owned(serve(std::move(stream), TransportSecurity::local, {}), "grpc connection");
 }
 
 // A client that fails the handshake is its own problem: the connection is closed.
@@ -113,11 +119,12 @@ Task<void> ServerState::serve_secure(std::unique_ptr<Stream> stream, TlsContext 
             identities.insert(identities.end(), names->begin(), names->end());
         if (identities.empty()) identities.push_back(certificate->subject);
     }
-    co_await serve(std::move(secure), std::move(identities));
+    co_await serve(std::move(secure), TransportSecurity::tls, std::move(identities));
 }
 
-Task<void> ServerState::serve(std::unique_ptr<Stream> stream, std::vector<std::string> identities) {
-    ServerConnection connection(*this, std::move(stream));
+Task<void> ServerState::serve(std::unique_ptr<Stream> stream, TransportSecurity security,
+                              std::vector<std::string> identities) {
+    ServerConnection connection(*this, std::move(stream), security);
     connection.set_identities(std::move(identities));
     if (stopping_) connection.session().shut_down();
     co_await connection.run();
@@ -210,6 +217,10 @@ int Server::add_insecure_port(std::string_view address) { return state_->add_por
 int Server::add_secure_port(std::string_view address, const TlsContext& tls) {
     if (!tls.is_server()) throw UsageError("add_secure_port() with a client's TlsContext");
     return state_->add_port(address, tls);
+}
+int Server::add_secure_port(std::string_view address, const TlsContext& tls, TlsRenewal& renewal) {
+    if (!tls.is_server()) throw UsageError("add_secure_port() with a client's TlsContext");
+    return state_->add_port(address, tls, &renewal);
 }
 Task<void> Server::start() {
     state_->start();

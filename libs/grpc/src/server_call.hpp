@@ -43,6 +43,7 @@ public:
     [[nodiscard]] const Metadata& metadata() const noexcept { return metadata_; }
     [[nodiscard]] const std::string& peer() const noexcept;
     [[nodiscard]] const std::vector<std::string>& peer_identities() const noexcept;
+    [[nodiscard]] TransportSecurity transport_security() const noexcept;
     [[nodiscard]] std::optional<TimePoint> deadline() const noexcept { return deadline_; }
     // Nothing that the handler sends reaches the client any more.
     [[nodiscard]] bool over() const noexcept { return finished_ || closed_; }

@@ -14,6 +14,7 @@ const std::string& ServerContext::peer() const noexcept { return call_.peer(); }
 const std::vector<std::string>& ServerContext::peer_identities() const noexcept {
     return call_.peer_identities();
 }
+TransportSecurity ServerContext::transport_security() const noexcept { return call_.transport_security(); }
 const std::string& ServerContext::authority() const noexcept { return call_.authority(); }
 std::optional<TimePoint> ServerContext::deadline() const noexcept { return call_.deadline(); }
 

@@ -9,6 +9,7 @@
 #include <weft/core/sleep.hpp>
 #include <weft/core/timeout.hpp>
 #include <weft/core/tls_stream.hpp>
+#include <weft/grpc/credentials.hpp>
 
 #include <algorithm>
 #include <exception>
@@ -152,6 +153,10 @@ Task<std::unique_ptr<Stream>> Subchannel::open_stream() {
     if (addresses.empty()) addresses = co_await resolve(channel_.target().host, channel_.target().port);
     std::unique_ptr<Stream> stream = co_await connect_any(std::move(addresses));
     if (!channel_.tls()) co_return stream;
+    try {
+        if (TlsRenewal* renewal = channel_.options().renewal_) renewal->renew(*channel_.tls());
+    } catch (const std::exception&) {  // what the context had is still good
+    }
     auto secure = co_await tls_connect(std::move(stream), *channel_.tls(), channel_.tls_name());
     if (secure->alpn() != "h2")
         throw weft::Error(

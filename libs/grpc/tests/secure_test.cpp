@@ -8,6 +8,11 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
+#include <unistd.h>
+
 namespace weft::test {
 namespace {
 
@@ -138,6 +143,179 @@ CO_TEST(CallCredentials, go_with_each_call_of_a_secure_channel_only) {
     co_await channel.close();
     co_await open.close();
     co_await secure.server.stop();
+}
+
+class Stamp final : public grpc::CallCredentials {
+public:
+    explicit Stamp(std::string key) : key_(std::move(key)) {}
+    Task<grpc::Metadata> metadata(std::string, std::string method) override {
+        grpc::Metadata made;
+        made.add(key_, method);
+        co_return made;
+    }
+
+private:
+    std::string key_;
+};
+
+// Says which of its metadata begins with "x-", and how safe the connection is.
+class Headers final : public grpc::Service {
+public:
+    Headers() { add_unary_unary("/weft.test.Headers/Seen", &Headers::answer); }
+    Task<std::string> answer(grpc::ServerContext& context, std::string) {
+        static constexpr const char* names[] = {"none", "local", "tls"};
+        std::string all = names[static_cast<int>(context.transport_security())];
+        for (const auto& [key, value] : context.invocation_metadata())
+            if (key.starts_with("x-") || key == "authorization") all += " " + key + "=" + value;
+        co_return all;
+    }
+};
+
+CO_TEST(CallCredentials, of_a_channel_and_of_a_call_are_joined) {
+    const TestAuthority authority;
+    Headers headers;
+    grpc::Server server;
+    server.add_service(headers);
+    const int port = server.add_secure_port(
+        "127.0.0.1:0", TlsContext::server(identity_of(authority, "sw1.test")).alpn("h2"));
+    co_await server.start();
+    const auto tls = TlsContext::client().without_system_cas().ca_pem(authority.pem()).alpn("h2");
+    Stamp one("x-one");
+    Stamp two("x-two");
+    Stamp three("x-three");
+    grpc::CompositeCallCredentials both(one, two);
+    auto channel =
+        grpc::secure_channel("127.0.0.1:" + std::to_string(port), tls, as_sw1().call_credentials(both));
+    auto seen = channel.unary_unary("/weft.test.Headers/Seen");
+    const std::string plain = co_await seen("");
+    EXPECT_EQ(plain, "tls x-one=Seen x-two=Seen");
+    const std::string more = co_await seen("", CallOptions().credentials(three));
+    EXPECT_EQ(more, "tls x-one=Seen x-two=Seen x-three=Seen");
+    grpc::AccessTokenCredentials token("abc");
+    const std::string with_token = co_await seen("", CallOptions().credentials(token));
+    EXPECT_EQ(with_token, "tls x-one=Seen x-two=Seen authorization=Bearer abc");
+    co_await channel.close();
+    co_await server.stop();
+}
+
+CO_TEST(CallCredentials, go_over_unix_sockets_and_not_over_plain_tcp) {
+    Headers headers;
+    grpc::Server server;
+    server.add_service(headers);
+    const int port = server.add_insecure_port("127.0.0.1:0");
+    const std::string local = "unix-abstract:weft-grpc-credentials-" + std::to_string(::getpid());
+    server.add_insecure_port(local);
+    co_await server.start();
+    Stamp own("x-own");
+    auto channel = grpc::insecure_channel(local);
+    const std::string seen =
+        co_await channel.unary_unary("/weft.test.Headers/Seen")("", CallOptions().credentials(own));
+    EXPECT_EQ(seen, "local x-own=Seen");
+    auto open = grpc::insecure_channel("127.0.0.1:" + std::to_string(port));
+    auto refused = open.unary_unary("/weft.test.Headers/Seen")("", CallOptions().credentials(own));
+    const StatusCode code = co_await refused.code();
+    EXPECT_EQ(code, StatusCode::unauthenticated);
+    const std::string without = co_await open.unary_unary("/weft.test.Headers/Seen")("");
+    EXPECT_EQ(without, "none");
+    co_await channel.close();
+    co_await open.close();
+    co_await server.stop();
+}
+
+class Forever final : public grpc::CallCredentials {
+public:
+    Task<grpc::Metadata> metadata(std::string, std::string) override {
+        try {
+            co_await sleep(1h);
+        } catch (const Cancelled&) {
+            ended.set();
+            throw;
+        }
+        co_return grpc::Metadata();
+    }
+    Event ended;
+};
+
+CO_TEST(CallCredentials, end_with_their_call) {
+    Headers headers;
+    grpc::Server server;
+    server.add_service(headers);
+    const std::string local = "unix-abstract:weft-grpc-forever-" + std::to_string(::getpid());
+    server.add_insecure_port(local);
+    co_await server.start();
+    Forever forever;
+    auto channel = grpc::insecure_channel(local, ChannelOptions().call_credentials(forever));
+    {
+        auto call = channel.unary_unary("/weft.test.Headers/Seen")("", CallOptions().timeout(20ms));
+        const StatusCode code = co_await call.code();
+        EXPECT_EQ(code, StatusCode::deadline_exceeded);
+        co_await forever.ended.wait();
+    }
+    {
+        auto dropped = channel.unary_unary("/weft.test.Headers/Seen")("");
+        co_await yield();
+    }
+    co_await channel.close();
+    co_await server.stop();
+}
+
+void write_file(const std::string& path, const std::string& text) {
+    // Another file in its place, as certificate tools do it.
+    std::ofstream(path + ".new") << text;
+    std::filesystem::rename(path + ".new", path);
+}
+
+CO_TEST(IdentityFiles, new_files_are_shown_without_a_restart) {
+    const std::string folder =
+        (std::filesystem::temp_directory_path() / ("weft-grpc-renewal-" + std::to_string(::getpid())))
+            .string();
+    std::filesystem::create_directory(folder);
+    const TestAuthority first;
+    const TestAuthority second;
+    const auto before = first.issue({"sw1.test"});
+    const auto after = second.issue({"sw1.test"});
+    write_file(folder + "/sw1.pem", before.chain);
+    write_file(folder + "/sw1.key", before.key);
+    WhoAmI service;
+    grpc::IdentityFiles files(folder + "/sw1.pem", folder + "/sw1.key");
+    grpc::Server server;
+    server.add_service(service);
+    const int port = server.add_secure_port(
+        "127.0.0.1:0",
+        TlsContext::server(TlsIdentity::from_files(folder + "/sw1.pem", folder + "/sw1.key")).alpn("h2"),
+        files);
+    const std::string target = "127.0.0.1:" + std::to_string(port);
+    co_await server.start();
+    const auto trusts = [&](const TestAuthority& authority) -> Task<StatusCode> {
+        const auto tls = TlsContext::client().without_system_cas().ca_pem(authority.pem()).alpn("h2");
+        auto channel = grpc::secure_channel(target, tls, as_sw1());
+        auto call = channel.unary_unary("/weft.test.Who/AmI")("");
+        const StatusCode code = co_await call.code();
+        co_await channel.close();
+        co_return code;
+    };
+    const auto tls = TlsContext::client().without_system_cas().ca_pem(first.pem()).alpn("h2");
+    auto standing = grpc::secure_channel(target, tls, as_sw1());
+    const std::string who = co_await standing.unary_unary("/weft.test.Who/AmI")("");
+    EXPECT_EQ(who, "-");
+    // Between the two files the old certificate stays.
+    write_file(folder + "/sw1.pem", after.chain);
+    StatusCode code = co_await trusts(first);
+    EXPECT_EQ(code, StatusCode::ok);
+    EXPECT_NE(files.last_error(), "");
+    write_file(folder + "/sw1.key", after.key);
+    code = co_await trusts(second);
+    EXPECT_EQ(code, StatusCode::ok);
+    code = co_await trusts(first);
+    EXPECT_EQ(code, StatusCode::unavailable);
+    EXPECT_EQ(files.renewals(), 1u);
+    EXPECT_EQ(files.last_error(), "");
+    // The connection that stood goes on.
+    const std::string still = co_await standing.unary_unary("/weft.test.Who/AmI")("");
+    EXPECT_EQ(still, "-");
+    co_await standing.close();
+    co_await server.stop();
+    std::filesystem::remove_all(folder);
 }
 
 }  // namespace

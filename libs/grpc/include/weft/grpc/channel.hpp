@@ -28,6 +28,7 @@ namespace weft::grpc {
 
 class CallCredentials;
 class ClientInterceptor;
+class TlsRenewal;
 
 enum class ChannelConnectivity : std::uint8_t { idle, connecting, ready, transient_failure, shutdown };
 
@@ -142,6 +143,14 @@ public:
         return std::move(*this);
     }
 
+    // Asked before each handshake of a secure channel: renews the certificate that it shows (IdentityFiles).
+    // It must outlive the channel.
+    ChannelOptions&& tls_renewal(TlsRenewal& renewal) && {
+        renewal_ = &renewal;
+        return std::move(*this);
+    }
+
+    TlsRenewal* renewal_ = nullptr;
     std::string tls_name;
     std::vector<CallCredentials*> credentials;
     std::size_t max_receive = std::size_t{4} << 20;

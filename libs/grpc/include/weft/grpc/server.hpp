@@ -28,6 +28,7 @@ class TlsContext;
 namespace weft::grpc {
 
 class ServerInterceptor;
+class TlsRenewal;
 
 namespace detail {
 class ServerState;
@@ -154,6 +155,9 @@ public:
     // The same over TLS. `tls` is a server's context with ALPN "h2": TlsContext::server(identity).alpn("h2");
     // with client_certificates() for mutual TLS. Its replace_identity() renews the certificate while serving.
     int add_secure_port(std::string_view address, const TlsContext& tls);
+    // The same, and `renewal` is asked before each handshake: IdentityFiles picks up new files. It must
+    // outlive the server.
+    int add_secure_port(std::string_view address, const TlsContext& tls, TlsRenewal& renewal);
 
     // Begins to serve.
     [[nodiscard]] Task<void> start();

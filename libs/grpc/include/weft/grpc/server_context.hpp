@@ -6,6 +6,7 @@
 #include <weft/grpc/metadata.hpp>
 #include <weft/grpc/status.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,13 @@ namespace weft::grpc {
 namespace detail {
 class ServerCall;
 }
+
+// How others are kept from reading and writing a connection.
+enum class TransportSecurity : std::uint8_t {
+    none,   // not at all
+    local,  // it does not leave the machine: a unix socket, or a stream given to add_connection()
+    tls,
+};
 
 // Belongs to the call; valid until the handler has ended.
 class ServerContext {
@@ -32,6 +40,7 @@ public:
     // The names in the client's certificate (URIs, DNS names, addresses; without any, its subject). Empty
     // without mutual TLS.
     [[nodiscard]] const std::vector<std::string>& peer_identities() const noexcept;
+    [[nodiscard]] TransportSecurity transport_security() const noexcept;
     // :authority, the name by which the client called us.
     [[nodiscard]] const std::string& authority() const noexcept;
 
