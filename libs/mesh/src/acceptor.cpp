@@ -1,7 +1,12 @@
 #include "acceptor.hpp"
 
 #include <weft/core/error.hpp>
+#include <weft/core/task_group.hpp>
+#include <weft/core/timeout.hpp>
+#include <weft/core/tls_stream.hpp>
 #include <weft/mesh/error.hpp>
+
+#include <utility>
 
 namespace weft::mesh {
 
@@ -12,14 +17,36 @@ void Acceptor::start(std::shared_ptr<Acceptor> self, Accepted accepted) {
     task_ = spawn(accept_loop(std::move(self)), options_.name + " accepts");
 }
 
-Task<void> Acceptor::accept_loop(std::shared_ptr<Acceptor> self) {
+Task<void> Acceptor::greet(std::shared_ptr<Acceptor> self, std::unique_ptr<Stream> stream) {
+    const std::string peer = stream->peer();
     try {
+        auto tls = co_await timeout(self->options_.handshake_timeout,
+                                    tls_accept(std::move(stream), *self->options_.tls));
+        // Not the common name: it is free text, no identity (RFC 9525 section 2).
+        std::vector<std::string> names;
+        if (auto certificate = tls->peer_certificate()) names = std::move(certificate->dns_names);
+        auto link = std::make_shared<Link>(std::move(tls), LinkRole::server, self->options_.stall_limit,
+                                           std::move(names));
+        self->accepted_(std::move(link));
+    } catch (const weft::Error& error) {
+        self->options_.log(self->options_.name + ": refused " + peer + ": " + error.what());
+    }
+}
+
+Task<void> Acceptor::accept_loop(std::shared_ptr<Acceptor> self) {
+    auto body = [&](TaskGroup& greetings) -> Task<void> {
         for (;;) {
             auto stream = co_await self->listener_->accept();
-            auto link =
-                std::make_shared<Link>(std::move(stream), LinkRole::server, self->options_.stall_limit);
-            self->accepted_(std::move(link));
+            if (self->options_.tls) {
+                greetings.spawn(greet(self, std::move(stream)), "mesh TLS handshake");
+                continue;
+            }
+            self->accepted_(
+                std::make_shared<Link>(std::move(stream), LinkRole::server, self->options_.stall_limit));
         }
+    };
+    try {
+        co_await with_task_group(body);
     } catch (const ClosedError&) {
     } catch (const Cancelled&) {
     } catch (...) {

@@ -32,6 +32,8 @@ public:
 
 private:
     static Task<void> accept_loop(std::shared_ptr<Acceptor> self);
+    // The handshake of TLS, beside those of others: none waits for another's.
+    static Task<void> greet(std::shared_ptr<Acceptor> self, std::unique_ptr<Stream> stream);
 
     const OptionsAccess& options_;  // the owner's, which outlives this
     std::optional<Listener> listener_;

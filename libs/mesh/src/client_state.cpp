@@ -5,6 +5,7 @@
 #include <weft/core/gather.hpp>
 #include <weft/core/sleep.hpp>
 #include <weft/core/timeout.hpp>
+#include <weft/core/tls_stream.hpp>
 
 #include <algorithm>
 
@@ -32,6 +33,12 @@ Task<void> ClientState::open(std::shared_ptr<ClientState> self) {
                                   connect_host(self->options.host, self->options.port));
     } else {
         stream = co_await weft::connect(SocketAddress::unix_path(self->options.unix_path));
+    }
+    if (self->options.tls) {
+        auto secure =
+            co_await timeout(self->options.handshake_timeout,
+                             tls_connect(std::move(stream), *self->options.tls, self->options.tls_name));
+        stream = std::move(secure);
     }
     auto link = std::make_shared<Link>(std::move(stream), LinkRole::client, self->options.stall_limit);
     // daffi reads the nine bytes with one read(): they leave together with what follows.

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
 
 namespace weft::mesh {
 
@@ -28,9 +27,11 @@ std::span<std::byte> read_buffer() {
 
 }  // namespace
 
-Link::Link(std::unique_ptr<Stream> stream, LinkRole role, Duration stall_limit)
+Link::Link(std::unique_ptr<Stream> stream, LinkRole role, Duration stall_limit,
+           std::vector<std::string> names)
     : stream_(std::move(stream)),
       peer_(stream_->peer()),
+      names_(std::move(names)),
       loop_(&Loop::current()),
       stall_limit_(stall_limit),
       deadline_(*this),
@@ -42,6 +43,10 @@ void Link::start(const std::shared_ptr<Link>& self, std::shared_ptr<LinkHandler>
     auto task = weft::detail::start_task(*self->loop_, self->loop_->root(),
                                          read_loop(self, std::move(handler)), "mesh link to " + self->peer_);
     task->mark_retrieved();
+}
+
+bool Link::proves(std::string_view name) const noexcept {
+    return std::find(names_.begin(), names_.end(), name) != names_.end();
 }
 
 void Link::sent() noexcept {

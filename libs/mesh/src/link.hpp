@@ -14,6 +14,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace weft::mesh {
 
@@ -37,7 +39,9 @@ enum class LinkRole { client, server };
 // Held by shared_ptr: the tasks that read and write hold it, too.
 class Link final : private TurnEnd {
 public:
-    Link(std::unique_ptr<Stream> stream, LinkRole role, Duration stall_limit);
+    // `names`: those that the peer's certificate proves.
+    Link(std::unique_ptr<Stream> stream, LinkRole role, Duration stall_limit,
+         std::vector<std::string> names = std::vector<std::string>());
     Link(const Link&) = delete;
     Link& operator=(const Link&) = delete;
 
@@ -74,6 +78,8 @@ public:
 
     [[nodiscard]] Event& ended() noexcept { return ended_; }
     [[nodiscard]] const std::string& peer() const noexcept { return peer_; }
+    // Whether the peer's certificate holds the name.
+    [[nodiscard]] bool proves(std::string_view name) const noexcept;
 
 private:
     class Deadline final : public Timer {
@@ -100,6 +106,7 @@ private:
 
     std::unique_ptr<Stream> stream_;
     std::string peer_;
+    std::vector<std::string> names_;
     std::string reason_;
     std::weak_ptr<Link> self_;
     Loop* loop_;

@@ -29,6 +29,8 @@ OptionsAccess::OptionsAccess(Options o)
       unix_path(std::move(o.unix_path_)),
       token(std::move(o.token_)),
       log_to(std::move(o.log_)),
+      tls(std::move(o.tls_)),
+      tls_name(std::move(o.tls_name_)),
       workers(o.workers_),
       queue_calls(o.queue_calls_),
       queue_bytes(o.queue_bytes_),
@@ -38,7 +40,8 @@ OptionsAccess::OptionsAccess(Options o)
       backoff_first(o.backoff_first_),
       backoff_last(o.backoff_last_),
       port(o.port_),
-      reconnect(o.reconnect_) {
+      reconnect(o.reconnect_),
+      names_from_certificates(o.names_from_certificates_) {
     if (name.empty()) name = default_name();
     if (!valid_name(name))
         throw InitializationError(
@@ -50,6 +53,9 @@ OptionsAccess::OptionsAccess(Options o)
         throw InitializationError(name + ": the token is UTF-8 without ';'");
     if (unix_path.empty() && host.starts_with('/')) unix_path = std::exchange(host, std::string());
     if (unix_path.empty() && host.empty()) host = "127.0.0.1";
+    if (tls_name.empty()) tls_name = unix_path.empty() ? host : "localhost";
+    if (names_from_certificates && !tls)
+        throw InitializationError(name + ": names_from_certificates() needs tls()");
 }
 
 void OptionsAccess::log(const std::string& line) const noexcept {

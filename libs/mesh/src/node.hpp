@@ -18,6 +18,8 @@ struct OptionsAccess {
     std::string unix_path;
     std::string token;
     std::function<void(std::string_view)> log_to;
+    std::optional<TlsContext> tls;
+    std::string tls_name;
     std::size_t workers;
     std::size_t queue_calls;
     std::size_t queue_bytes;
@@ -28,6 +30,7 @@ struct OptionsAccess {
     Duration backoff_last;
     std::uint16_t port;
     bool reconnect;
+    bool names_from_certificates;
 
     void log(const std::string& line) const noexcept;
     // Where a server listens; throws InitializationError.

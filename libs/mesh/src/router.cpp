@@ -149,6 +149,10 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
     if (asked.members.empty()) return refuse(peer, frame, "handshake: no member");
     if (!options.token.empty() && type_option(asked.type, "token").value_or("") != options.token)
         return refuse(peer, frame, "handshake: the token is wrong or missing");
+    if (options.names_from_certificates)
+        for (const Member& member : asked.members)
+            if (!peer.link->proves(member.name))
+                return refuse(peer, frame, "handshake: the certificate is not that of '" + member.name + "'");
 
     std::vector<Entry*> joined;
     for (Member& member : asked.members) {

@@ -49,7 +49,9 @@ private:
     void accepted(std::shared_ptr<Link> link);
     void handshake(Peer& peer, const Frame& frame);
     void refuse(Peer& peer, const Frame& frame, const std::string& why);
-    void send_handshake(Peer& peer, std::uint16_t id, bool reply, const std::optional<std::string>& error);
+    // `joiner`: whose handshake this answers, or who is told.
+    void send_handshake(Peer& peer, std::string_view joiner, std::uint16_t id, bool reply,
+                        const std::optional<std::string>& error);
     void forget_name(Peer& peer, MemberEvent::Kind kind, const std::string& reason);
     Event empty_;
 };
@@ -111,7 +113,7 @@ void Service::State::start() {
     acceptor = std::move(fresh);
     registry->listen(weak_from_this(), [this] {
         for (auto& [link, peer] : peers)
-            if (!peer.name.empty()) send_handshake(peer, 0, false, std::nullopt);
+            if (!peer.name.empty()) send_handshake(peer, peer.name, 0, false, std::nullopt);
     });
 }
 
@@ -162,14 +164,14 @@ void Service::State::on_end(Link& link, const std::string& reason) noexcept {
     if (peers.empty()) empty_.set();
 }
 
-void Service::State::send_handshake(Peer& peer, std::uint16_t id, bool reply,
+void Service::State::send_handshake(Peer& peer, std::string_view joiner, std::uint16_t id, bool reply,
                                     const std::optional<std::string>& error) {
     Handshake handshake;
     handshake.type = "service" + std::string(weft_mark);
     handshake.error = error;
     if (!error) handshake.members.emplace_back(options.name, registry->names());
     Buffer& out = peer.link->out();
-    FrameWriter writer(out, peer.name, "", "");
+    FrameWriter writer(out, joiner, "", "");
     write_handshake(handshake, out);
     FrameHeader header;
     header.id = id;
@@ -181,7 +183,7 @@ void Service::State::send_handshake(Peer& peer, std::uint16_t id, bool reply,
 void Service::State::refuse(Peer& peer, const Frame& frame, const std::string& why) {
     options.log(options.name + ": refused " + peer.link->peer() + ": " + why);
     peer.refused = true;
-    send_handshake(peer, frame.header.id, true, why);
+    send_handshake(peer, frame.transmitter, frame.header.id, true, why);
     peer.link->finish(2s, "refused: " + why);
 }
 
@@ -193,6 +195,8 @@ void Service::State::handshake(Peer& peer, const Frame& frame) {
     if (!options.token.empty() && type_option(asked.type, "token").value_or("") != options.token)
         return refuse(peer, frame, "handshake: the token is wrong or missing");
     const std::string name(frame.transmitter);
+    if (options.names_from_certificates && !peer.link->proves(name))
+        return refuse(peer, frame, "handshake: the certificate is not that of '" + name + "'");
     if (const auto old = names.find(name); old != names.end() && old->second != peer.link.get()) {
         Peer& loser = peers.at(old->second);
         Buffer& out = loser.link->out();
@@ -212,7 +216,7 @@ void Service::State::handshake(Peer& peer, const Frame& frame) {
     peer.name = name;
     names[name] = peer.link.get();
     peer.link->keep();
-    send_handshake(peer, frame.header.id, true, std::nullopt);
+    send_handshake(peer, name, frame.header.id, true, std::nullopt);
     if (is_new) events.tell(MemberEvent(MemberEvent::Kind::joined, name));
 }
 

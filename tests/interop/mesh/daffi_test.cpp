@@ -2,13 +2,19 @@
 #include <weft/core.hpp>
 #include <weft/mesh.hpp>
 #include <weft/testing/co_test.hpp>
+#include <weft/testing/test_authority.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <unistd.h>
 
 namespace weft::mesh {
 namespace {
@@ -240,6 +246,65 @@ TEST(WeftCaller, of_python_and_weft_workers_through_a_python_router) {
         co_await conn.wait_for_method("later", 10s);
         const int later = co_await conn.rpc(10s).call<int>("later");
         EXPECT_EQ(later, 1);
+    };
+    weft::testing::run(body(), python_is_slow);
+}
+
+// Certificates in files for Python, which finds them by its environment.
+class TlsFolder {
+public:
+    TlsFolder() : path_("/tmp/weft-mesh-tls-" + std::to_string(::getpid())) {
+        std::filesystem::create_directory(path_);
+        write("cert.pem", issued_.chain);
+        write("key.pem", issued_.key);
+        write("ca.pem", authority_.pem());
+        ::setenv("MESH_TLS", path_.c_str(), 1);
+    }
+    TlsFolder(const TlsFolder&) = delete;
+    TlsFolder& operator=(const TlsFolder&) = delete;
+    ~TlsFolder() {
+        ::unsetenv("MESH_TLS");
+        std::filesystem::remove_all(path_);
+    }
+    [[nodiscard]] TlsContext server() const {
+        return TlsContext::server(TlsIdentity::from_pem(issued_.chain, issued_.key));
+    }
+    [[nodiscard]] TlsContext client() const {
+        return TlsContext::client().without_system_cas().ca_pem(authority_.pem());
+    }
+
+private:
+    void write(const std::string& name, const std::string& text) const {
+        std::ofstream(path_ + "/" + name) << text;
+    }
+    std::string path_;
+    weft::testing::TestAuthority authority_;
+    weft::testing::TestCertificate issued_ = authority_.issue({"127.0.0.1", "localhost"});
+};
+
+TEST(PythonCaller, of_a_weft_worker_through_a_weft_router_over_tls) {
+    auto body = []() -> Task<void> {
+        TlsFolder tls;
+        Router router(Options("router").tls(tls.server()));
+        router.start();
+        Methods methods;
+        Client worker(Options("w1").port(router.port()).workers(300).tls(tls.client()), methods.of("w1"));
+        co_await worker.connect();
+        co_await expect_caller_ok("caller", router.port(), "w1");
+        co_await expect_caller_ok("async_caller", router.port(), "w1");
+    };
+    weft::testing::run(body(), python_is_slow);
+}
+
+TEST(WeftCaller, of_a_python_service_over_tls) {
+    auto body = []() -> Task<void> {
+        TlsFolder tls;
+        const std::uint16_t port = free_port();
+        auto service = co_await PythonNode::start("service", port, "py-svc");
+        Client client(Options("weft-caller").port(port).tls(tls.client()));
+        auto conn = co_await client.connect();
+        const std::vector<std::string> workers = {"py-svc"};
+        co_await use_python_workers(conn, workers);
     };
     weft::testing::run(body(), python_is_slow);
 }

@@ -22,6 +22,7 @@
 #include <weft/core/lock.hpp>
 #include <weft/core/log.hpp>
 #include <weft/core/loop.hpp>
+#include <weft/core/loop_driver.hpp>
 #include <weft/core/pipe.hpp>
 #include <weft/core/process.hpp>
 #include <weft/core/queue.hpp>
@@ -29,6 +30,7 @@
 #include <weft/core/resolve.hpp>
 #include <weft/core/run.hpp>
 #include <weft/core/run_loops.hpp>
+#include <weft/core/run_options.hpp>
 #include <weft/core/semaphore.hpp>
 #include <weft/core/server.hpp>
 #include <weft/core/shield.hpp>
@@ -39,6 +41,7 @@
 #include <weft/core/stream.hpp>
 #include <weft/core/stream_reader.hpp>
 #include <weft/core/stream_writer.hpp>
+#include <weft/core/sync_wait.hpp>
 #include <weft/core/task.hpp>
 #include <weft/core/task_group.hpp>
 #include <weft/core/task_local.hpp>

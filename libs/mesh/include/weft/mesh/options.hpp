@@ -2,11 +2,13 @@
 #pragma once
 
 #include <weft/core/timer.hpp>
+#include <weft/core/tls_context.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,6 +60,16 @@ public:
     // signs but ';'. Default: none, everyone.
     Options&& token(std::string v) && { return token_ = std::move(v), std::move(*this); }
 
+    // TLS, also over unix sockets. A server takes TlsContext::server(…), a client TlsContext::client(…). The
+    // name that a client looks for in the server's certificate is `server_name`, or the host. daffi's nodes
+    // end connections without saying so in TLS, which weft takes for what it is: they went.
+    Options&& tls(TlsContext context, std::string server_name = std::string()) && {
+        return tls_ = std::move(context), tls_name_ = std::move(server_name), std::move(*this);
+    }
+    // Servers with mutual TLS: a client may join only under the DNS names (subjectAltName) of its
+    // certificate. Needs TlsContext::client_certificates().
+    Options&& names_from_certificates(bool v) && { return names_from_certificates_ = v, std::move(*this); }
+
     // Receives one line for what a node decides on its own: a peer refused, given up, reconnected. Called on
     // the loop; must not throw.
     Options&& on_log(std::function<void(std::string_view)> v) && {
@@ -71,6 +83,8 @@ private:
     std::string unix_path_;
     std::string token_;
     std::function<void(std::string_view)> log_;
+    std::optional<TlsContext> tls_;
+    std::string tls_name_;
     std::size_t workers_ = 1;
     std::size_t queue_calls_ = 4096;
     std::size_t queue_bytes_ = std::size_t{64} << 20;
@@ -81,6 +95,7 @@ private:
     Duration backoff_last_ = std::chrono::seconds(5);
     std::uint16_t port_ = 0;
     bool reconnect_ = true;
+    bool names_from_certificates_ = false;
 };
 
 }  // namespace weft::mesh

@@ -1,11 +1,11 @@
-// Python's pickle, protocols 2 to 5, as data: nothing is ever constructed or called. Writes protocol 4.
+// Python's pickle, protocols 2 to 5, read as data: nothing is ever constructed or called.
 //
-// Pickle is a program for a stack machine (CPython: Lib/pickletools.py lists its opcodes). Objects may be
-// shared and may be filled after they were put elsewhere, so reading makes nodes first, and the tree of
-// values from them at the end, with limits on what sharing may multiply.
+// Pickle is a program for a stack machine. Objects may be shared and may be filled after they were put
+// elsewhere, so reading makes nodes first, and the tree of values from them at the end, with limits on what
+// sharing may multiply.
 #include "codec.hpp"
+#include "pickle_opcodes.hpp"
 
-#include <weft/mesh/error.hpp>
 #include <weft/mesh/frame.hpp>
 
 #include <bit>
@@ -15,70 +15,6 @@
 namespace weft::mesh {
 
 namespace {
-
-enum Opcode : std::uint8_t {
-    op_mark = '(',
-    op_stop = '.',
-    op_pop = '0',
-    op_pop_mark = '1',
-    op_dup = '2',
-    op_binint = 'J',
-    op_binint1 = 'K',
-    op_binint2 = 'M',
-    op_none = 'N',
-    op_persid = 'P',
-    op_binpersid = 'Q',
-    op_reduce = 'R',
-    op_binstring = 'T',
-    op_short_binstring = 'U',
-    op_binunicode = 'X',
-    op_append = 'a',
-    op_build = 'b',
-    op_global = 'c',
-    op_dict = 'd',
-    op_appends = 'e',
-    op_binget = 'h',
-    op_inst = 'i',
-    op_long_binget = 'j',
-    op_list = 'l',
-    op_obj = 'o',
-    op_binput = 'q',
-    op_long_binput = 'r',
-    op_setitem = 's',
-    op_tuple = 't',
-    op_setitems = 'u',
-    op_binfloat = 'G',
-    op_empty_list = ']',
-    op_empty_dict = '}',
-    op_empty_tuple = ')',
-    op_binbytes = 'B',
-    op_short_binbytes = 'C',
-    op_proto = 0x80,
-    op_newobj = 0x81,
-    op_ext1 = 0x82,
-    op_ext2 = 0x83,
-    op_ext4 = 0x84,
-    op_tuple1 = 0x85,
-    op_tuple2 = 0x86,
-    op_tuple3 = 0x87,
-    op_newtrue = 0x88,
-    op_newfalse = 0x89,
-    op_long1 = 0x8a,
-    op_long4 = 0x8b,
-    op_short_binunicode = 0x8c,
-    op_binunicode8 = 0x8d,
-    op_binbytes8 = 0x8e,
-    op_empty_set = 0x8f,
-    op_additems = 0x90,
-    op_frozenset = 0x91,
-    op_newobj_ex = 0x92,
-    op_stack_global = 0x93,
-    op_memoize = 0x94,
-    op_frame = 0x95,
-    op_bytearray8 = 0x96,
-    op_next_buffer = 0x97,
-    op_readonly_buffer = 0x98,
-};
 
 using NodeId = std::uint32_t;
 
@@ -576,122 +512,10 @@ private:
     std::size_t text_budget_;
 };
 
-void store(std::uint8_t op, std::uint64_t value, std::size_t size, Buffer& out) {
-    std::byte* at = out.extend(1 + size);
-    *at = static_cast<std::byte>(op);
-    for (std::size_t i = 0; i < size; ++i) at[1 + i] = static_cast<std::byte>(value >> (8 * i));
-}
-
-void write(const Value& value, Buffer& out, int depth) {
-    if (depth > max_depth) throw EncodeError("the value is nested deeper than " + std::to_string(max_depth));
-    const auto items = [&](const std::vector<Value>& values) {
-        for (const Value& item : values) write(item, out, depth + 1);
-    };
-    switch (value.kind()) {
-        case Kind::null:
-            out.push(op_none);
-            break;
-        case Kind::boolean:
-            out.push(*value.get_if<bool>() ? op_newtrue : op_newfalse);
-            break;
-        case Kind::integer: {
-            const std::int64_t number = *value.get_if<std::int64_t>();
-            const auto bits = static_cast<std::uint64_t>(number);
-            if (number >= 0 && number <= 0xff) {
-                store(op_binint1, bits, 1, out);
-            } else if (number >= 0 && number <= 0xffff) {
-                store(op_binint2, bits, 2, out);
-            } else if (number >= INT32_MIN && number <= INT32_MAX) {
-                store(op_binint, bits, 4, out);
-            } else {
-                store(op_long1, 8, 1, out);
-                for (int i = 0; i < 8; ++i) out.push(static_cast<std::uint8_t>(bits >> (8 * i)));
-            }
-            break;
-        }
-        case Kind::big: {
-            const std::uint64_t bits = *value.get_if<std::uint64_t>();
-            store(op_long1, 9, 1, out);
-            for (int i = 0; i < 8; ++i) out.push(static_cast<std::uint8_t>(bits >> (8 * i)));
-            out.push(0);
-            break;
-        }
-        case Kind::real: {
-            const auto bits = std::bit_cast<std::uint64_t>(*value.get_if<double>());
-            out.push(op_binfloat);
-            for (int i = 7; i >= 0; --i) out.push(static_cast<std::uint8_t>(bits >> (8 * i)));
-            break;
-        }
-        case Kind::text: {
-            const auto& text = *value.get_if<std::string>();
-            if (!valid_utf8(text)) throw EncodeError("a text is not UTF-8; send it as Bytes");
-            if (text.size() <= 0xff) {
-                store(op_short_binunicode, text.size(), 1, out);
-            } else if (text.size() <= 0xffffffff) {
-                store(op_binunicode, text.size(), 4, out);
-            } else {
-                store(op_binunicode8, text.size(), 8, out);
-            }
-            out.append(std::string_view(text));
-            break;
-        }
-        case Kind::bytes: {
-            const auto& bytes = *value.get_if<Bytes>();
-            if (bytes.size() <= 0xff) {
-                store(op_short_binbytes, bytes.size(), 1, out);
-            } else if (bytes.size() <= 0xffffffff) {
-                store(op_binbytes, bytes.size(), 4, out);
-            } else {
-                store(op_binbytes8, bytes.size(), 8, out);
-            }
-            out.append(std::span<const std::byte>(bytes));
-            break;
-        }
-        case Kind::list:
-            out.push(op_empty_list);
-            if (value.size() == 0) break;
-            out.push(op_mark);
-            items(value.get_if<List>()->items);
-            out.push(op_appends);
-            break;
-        case Kind::tuple: {
-            const auto& values = value.get_if<Tuple>()->items;
-            if (values.empty()) {
-                out.push(op_empty_tuple);
-                break;
-            }
-            if (values.size() > 3) out.push(op_mark);
-            items(values);
-            out.push(values.size() > 3 ? std::uint8_t{op_tuple}
-                                       : static_cast<std::uint8_t>(op_tuple1 + values.size() - 1));
-            break;
-        }
-        case Kind::set:
-            out.push(op_empty_set);
-            if (value.size() == 0) break;
-            out.push(op_mark);
-            items(value.get_if<Set>()->items);
-            out.push(op_additems);
-            break;
-        case Kind::dict:
-            out.push(op_empty_dict);
-            if (value.size() == 0) break;
-            out.push(op_mark);
-            for (const DictEntry& entry : value.get_if<Dict>()->entries) {
-                write(entry.key, out, depth + 1);
-                write(entry.value, out, depth + 1);
-            }
-            out.push(op_setitems);
-            break;
-    }
-}
-
 }  // namespace
 
 bool read_pickle(std::span<const std::byte> bytes, Value& out, std::string& why, PickleObjects objects) {
     return Unpickler(bytes, objects, why).run(out);
 }
-
-void write_pickle_value(const Value& value, Buffer& out) { write(value, out, 0); }
 
 }  // namespace weft::mesh
