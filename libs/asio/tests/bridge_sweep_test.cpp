@@ -61,6 +61,8 @@ Task<void> scenario(ContextLoop* weft_loop, std::shared_ptr<int> alive) {
     const auto asio_side = [&]() -> net::awaitable<void> {
         net::steady_timer timer(context, 1ms);
         co_await timer.async_wait(net::use_awaitable);
+        const std::string text = co_await async_run(*weft_loop, nap(), net::use_awaitable, "inner");
+        EXPECT_EQ(text, "nothing came");
     };
     co_await net::co_spawn(context, asio_side(), use_task);
     net::steady_timer timer(context, 1ms);

@@ -1,4 +1,5 @@
 #include <weft/core/error.hpp>
+#include <weft/core/gather.hpp>
 #include <weft/core/loop.hpp>
 #include <weft/core/loop_driver.hpp>
 #include <weft/core/unique_fd.hpp>
@@ -111,7 +112,15 @@ void Loop::run_posted() noexcept {
         const std::lock_guard lock(backend_->mutex);
         functions.swap(backend_->posted);
     }
-    for (UniqueFunction& f : functions) f();
+    for (UniqueFunction& f : functions) {
+        try {
+            f();
+        } catch (...) {
+            if (log_sink_)
+                log_sink_->log(LogLevel::error, "a function that was posted to the loop threw: " +
+                                                    detail::describe(std::current_exception()));
+        }
+    }
 }
 
 std::uint64_t Loop::tick_of(TimePoint when) const noexcept {

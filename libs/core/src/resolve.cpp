@@ -9,9 +9,11 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string_view>
 
 #include <ares.h>
 #include <netdb.h>
+#include <strings.h>
 #include <sys/epoll.h>
 
 namespace weft {
@@ -19,6 +21,22 @@ namespace weft {
 namespace {
 
 using Reason = ResolveError::Reason;
+
+bool has_family(const SocketAddress& address, ResolveOptions::Family family) {
+    using Family = ResolveOptions::Family;
+    return family == Family::any ||
+           (address.family() == SocketAddress::Family::ipv4) == (family == Family::ipv4);
+}
+
+// RFC 6761 section 6.3: "localhost" and the names below it mean this machine, and no name server is asked.
+bool is_localhost(std::string_view host) noexcept {
+    if (host.ends_with('.')) host.remove_suffix(1);
+    constexpr std::string_view name = "localhost";
+    if (host.size() < name.size()) return false;
+    const std::string_view tail = host.substr(host.size() - name.size());
+    return ::strncasecmp(tail.data(), name.data(), name.size()) == 0 &&
+           (host.size() == name.size() || host[host.size() - name.size() - 1] == '.');
+}
 
 // One query: a c-ares channel of its own, so that dropping the query drops everything about it. c-ares'
 // sockets are gathered in an epoll descriptor, level triggered as c-ares expects, which the loop watches.
@@ -47,7 +65,7 @@ public:
             query->arm(retry);
             co_await query->sockets_.read_readiness().wait();
         }
-        if (*query->status_ != ARES_SUCCESS) query->fail();
+        if (*query->status_ != ARES_SUCCESS) query->fall_back_or_fail();
         co_return std::move(query->addresses_);
     }
 
@@ -67,8 +85,13 @@ private:
         options.timeout = static_cast<int>(std::clamp<std::int64_t>(ms, 1, 3'600'000));
         options.tries = std::clamp(options_.tries(), 1, 100);
         ares_channel channel = nullptr;
-        const int status = ::ares_init_options(&channel, &options,
-                                               ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+        int mask = ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES;
+        std::string files = "f";
+        if (is_localhost(host_)) {  // /etc/hosts may say more than the RFC
+            options.lookups = files.data();
+            mask |= ARES_OPT_LOOKUPS;
+        }
+        const int status = ::ares_init_options(&channel, &options, mask);
         if (status != ARES_SUCCESS) {
             throw ResolveError(
                 Reason::unreachable,
@@ -149,6 +172,14 @@ private:
         if (status == ARES_SUCCESS && query.addresses_.empty()) query.status_ = ARES_ENODATA;
     }
 
+    void fall_back_or_fail() {
+        if (!is_localhost(host_)) fail();
+        for (const char* loopback : {"127.0.0.1", "::1"}) {
+            const auto address = SocketAddress::from_ip(loopback, port_);
+            if (has_family(*address, options_.family())) addresses_.push_back(*address);
+        }
+    }
+
     [[noreturn]] void fail() const {
         Reason reason = Reason::server_error;
         const char* advice = "";
@@ -188,12 +219,6 @@ private:
     std::vector<SocketAddress> addresses_;
     bool dying_ = false;
 };
-
-bool has_family(const SocketAddress& address, ResolveOptions::Family family) {
-    using Family = ResolveOptions::Family;
-    return family == Family::any ||
-           (address.family() == SocketAddress::Family::ipv4) == (family == Family::ipv4);
-}
 
 }  // namespace
 

@@ -229,6 +229,20 @@ TEST(Reports, an_error_that_nobody_took) {
     EXPECT_EQ(sink.lines[0], "error: task 'loser' failed, and nobody took its error: no route");
 }
 
+TEST(Reports, a_posted_function_that_throws) {
+    Lines sink;
+    Loop loop;
+    loop.set_log_sink(&sink);
+    bool later = false;
+    loop.post([] { throw Error("no such port"); });
+    loop.post([&] { later = true; });
+    auto main = []() -> Task<void> { co_await sleep(1ms); };
+    loop.run(main());
+    EXPECT_TRUE(later);
+    ASSERT_EQ(sink.lines.size(), 1u);
+    EXPECT_EQ(sink.lines[0], "error: a function that was posted to the loop threw: no such port");
+}
+
 TEST(Reports, a_resumption_that_is_slow_by_the_name_of_its_task) {
     Lines sink;
     Loop loop;

@@ -128,6 +128,23 @@ TEST(AsCompleted, close_cancels_and_joins_what_is_left) {
     run_manual(main());
 }
 
+TEST(Gather, starts_in_the_order_of_the_arguments_and_so_does_race) {
+    std::string order;
+    const auto note = [&](std::string name) -> Task<void> {
+        order += name;
+        co_await yield();
+        order += name;
+    };
+    const auto main = [&]() -> Task<void> {
+        co_await gather(note("a"), note("b"), note("c"));
+        auto first = co_await race(note("d"), note("e"));
+        EXPECT_EQ(first.index(), 0u);
+    };
+    Loop loop(TimeSource::manual);
+    loop.run(main());
+    EXPECT_EQ(order, "abcabcdede");
+}
+
 TEST(Race, the_first_wins_and_the_others_are_cancelled_and_joined) {
     auto main = []() -> Task<void> {
         bool cleaned = false;

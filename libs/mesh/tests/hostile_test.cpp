@@ -437,9 +437,14 @@ CO_TEST(SlowPeer, that_does_not_read_is_given_up_and_nobody_waits_for_it) {
     co_await deaf->write_all(hello("deaf", R"(["sink"])"));
     co_await mesh.conn->wait_for_method("sink", 5s);
     const Bytes block(std::size_t{1} << 20);
-    // More than the sockets' buffers take; the router holds the rest.
+    // More than the sockets' buffers take; the router holds the rest. On a slow machine the limit strikes
+    // before the last is sent.
     for (int i = 0; i < 16; ++i) {
-        mesh.conn->rpc_nowait().serde(Serde::opaque).call("sink", block);
+        try {
+            mesh.conn->rpc_nowait().serde(Serde::opaque).call("sink", block);
+        } catch (const ReceiverNotFound&) {
+            break;
+        }
         co_await mesh.check();
     }
     while (mesh.router.members().size() != 2) co_await sleep(5ms);

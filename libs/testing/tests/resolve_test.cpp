@@ -134,6 +134,17 @@ CO_TEST(Resolve, literals_need_no_server) {
     EXPECT_EQ(wrong, Reason::no_address);
 }
 
+CO_TEST(Resolve, a_name_below_localhost_is_this_machine_and_no_server_hears_of_it) {
+    for (const char* name : {"weft-test.localhost", "A.B.LocalHost."}) {
+        const std::string host = name;
+        auto addresses = co_await resolve(host, 80, ResolveOptions().servers("127.0.0.1:1"));
+        EXPECT_EQ(addresses.size(), 2u) << host;
+        auto v6 = co_await resolve(host, 80, ResolveOptions().family(ResolveOptions::Family::ipv6));
+        EXPECT_EQ(v6.size(), 1u) << host;
+        EXPECT_EQ(v6.at(0), SocketAddress::ip("::1", 80)) << host;
+    }
+}
+
 CO_TEST(Resolve, localhost_needs_no_server) {
     auto addresses = co_await resolve("localhost", 80, ResolveOptions().servers("127.0.0.1:1"));
     EXPECT_FALSE(addresses.empty());

@@ -22,6 +22,7 @@
 #include <weft/core/lock.hpp>
 #include <weft/core/log.hpp>
 #include <weft/core/loop.hpp>
+#include <weft/core/loop_driver.hpp>
 #include <weft/core/pipe.hpp>
 #include <weft/core/process.hpp>
 #include <weft/core/queue.hpp>

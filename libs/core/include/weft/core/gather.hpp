@@ -126,13 +126,15 @@ gathered_t<T> take_gathered(TaskRef<T>& child) {
 
 inline constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
-// Runs the tasks concurrently; gives their values in the order of the arguments (void gives std::monostate).
+// Runs the tasks concurrently, starting and giving their values in the order of the arguments (void gives
+// std::monostate).
 // The first failure cancels the others, waits until they have ended, and is thrown: unlike asyncio's gather,
 // which leaves them running. Cancelling the gatherer does the same and throws Cancelled.
 template <class... Ts>
 Task<std::tuple<detail::gathered_t<Ts>...>> gather(Task<Ts>... tasks) {
     detail::GatherScope scope(detail::GatherScope::Until::first_failure);
-    std::tuple<detail::TaskRef<Ts>...> children(scope.start(std::move(tasks))...);
+    // Braces: in this order.
+    std::tuple<detail::TaskRef<Ts>...> children{scope.start(std::move(tasks))...};
     co_await scope.join();
     scope.rethrow();
     co_return std::apply(

@@ -73,7 +73,8 @@ public:
     T run_until_complete(Task<T> task, std::string name = "main");
 
     // Runs `f` on the loop in one of its next turns. May be called from any thread, also before run().
-    // Functions that are posted when the loop will never run again are destroyed with it.
+    // Functions that are posted when the loop will never run again are destroyed with it. What `f` throws
+    // goes to the log sink.
     void post(UniqueFunction f);
 
     // The time at the start of this turn.

@@ -33,7 +33,8 @@ Task<std::variant<detail::gathered_t<Ts>...>> race(Task<Ts>... tasks) {
     static_assert(sizeof...(Ts) > 0, "a race needs a task");
     using Result = std::variant<detail::gathered_t<Ts>...>;
     detail::GatherScope scope(detail::GatherScope::Until::first_end);
-    std::tuple<detail::TaskRef<Ts>...> children(scope.start(std::move(tasks))...);
+    // Braces: in this order.
+    std::tuple<detail::TaskRef<Ts>...> children{scope.start(std::move(tasks))...};
     co_await scope.join();
     scope.rethrow();
     std::optional<Result> result;

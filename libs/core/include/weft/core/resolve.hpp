@@ -57,8 +57,9 @@ private:
 };
 
 // The addresses of `host` with `port`, best first (RFC 6724). IP literals, also in brackets, are answered at
-// once; then /etc/hosts, then the name servers of resolv.conf with its search list. "localhost" needs
-// neither. Throws ResolveError. Cancelling drops the query.
+// once; then /etc/hosts, then the name servers of resolv.conf with its search list. "localhost" and the names
+// below it need neither and ask no server (RFC 6761 section 6.3). Throws ResolveError. Cancelling drops the
+// query.
 [[nodiscard]] Task<std::vector<SocketAddress>> resolve(std::string host, std::uint16_t port,
                                                        ResolveOptions options = ResolveOptions());
 
