@@ -28,6 +28,7 @@ esac
 if [ "$1" = test ]; then
     command -v go >/dev/null || wanted+=(golang-go)
     command -v npm >/dev/null || wanted+=(nodejs npm)
+    command -v cargo >/dev/null || wanted+=(cargo)
 fi
 
 missing=()

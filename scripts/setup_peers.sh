@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Makes the peers of the interop tests and benchmarks that Debian does not package: Python's grpcio, P4Runtime
-# messages and daffi; grpc-js; the official interop programs of Go.
+# messages and daffi; grpc-js; the official interop programs of Go; a tonic program.
 # usage: setup_peers.sh [folder]        (default: build/peers)
 # Each part is made once, and again when its list of versions changes. Uses what scripts/setup.sh installs (Python 3,
-# npm, Go from 1.19) or newer ones in PATH, and the package indexes of the three languages.
+# npm, Go from 1.19, Rust from 1.63) or newer ones in PATH, and the package indexes of the four languages.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 folder=${1:-$root/build/peers}
@@ -40,9 +40,17 @@ if fresh js "$sources/js/package.json" "$sources/js/package-lock.json"; then
     done_with js
 fi
 
-if fresh go "$sources"/go/*; then
-    echo "Building Go's interop programs"
+if fresh go "$sources"/go/*.* "$sources"/go/bench/*; then
+    echo "Building Go's programs"
     (cd "$sources/go" && GOFLAGS=-mod=readonly GOTOOLCHAIN=local \
-        go build -o "$folder/go/bin/" google.golang.org/grpc/interop/client google.golang.org/grpc/interop/server)
+        go build -o "$folder/go/bin/" ./bench google.golang.org/grpc/interop/client google.golang.org/grpc/interop/server)
     done_with go
+fi
+
+if fresh tonic "$sources"/tonic/Cargo.* "$sources"/tonic/build.rs "$sources"/tonic/src/* "$root/bench/grpc/bench.proto"; then
+    echo "Building the tonic program"
+    (cd "$sources/tonic" && cargo build --locked --release --quiet --target-dir "$folder/tonic/target")
+    mkdir -p "$folder/tonic/bin"
+    cp "$folder/tonic/target/release/tonic_interop" "$folder/tonic/bin/"
+    done_with tonic
 fi

@@ -30,6 +30,7 @@ LOCAL = "127.0.0.1"
 TLS_NAME = "foo.test.google.fr"
 
 # What the programs of the others do not have, and why.
+NO_STATUS = "a call is cancelled by dropping it, and has no status then"
 SEES_NO_FLAGS = "its API does not tell whether a message came compressed"
 CLIENT_LACKS = {
     "go": dict.fromkeys("client_compressed_unary server_compressed_unary client_compressed_streaming "
@@ -46,6 +47,8 @@ CLIENT_LACKS = {
            "client_compressed_streaming": "its API compresses whole channels only",
            "concurrent_large_unary": "for weft's client only"},
     "tonic": {"server_compressed_unary": SEES_NO_FLAGS, "server_compressed_streaming": SEES_NO_FLAGS,
+              "cancel_after_begin": NO_STATUS, "cancel_after_first_response": NO_STATUS,
+              "timeout_on_sleeping_server": "it reports its own timeout as CANCELLED",
               "client_compressed_streaming": "its API compresses whole channels only",
               "concurrent_large_unary": "for weft's client only"},
 }
@@ -61,6 +64,7 @@ SERVER_LACKS = {
            "server_compressed_unary": "its API compresses whole servers only",
            "server_compressed_streaming": "its API compresses whole servers only"},
     "tonic": {"client_compressed_unary": SEES_NO_FLAGS, "client_compressed_streaming": SEES_NO_FLAGS,
+              "custom_metadata": "its handlers cannot set trailing metadata of an OK answer",
               "server_compressed_unary": "its API compresses whole servers only",
               "server_compressed_streaming": "its API compresses whole servers only"},
 }
