@@ -243,6 +243,8 @@ void Loop::run_main(detail::TaskControl& main, bool end_others) {
 
 // LoopDriver: the loop's turn without its waiting.
 
+void Loop::tell_driver() noexcept { (*on_ready_)(); }
+
 int LoopDriver::native_handle() const noexcept { return loop_.backend_->epoll.get(); }
 
 void LoopDriver::step() {

@@ -136,11 +136,12 @@ private:
         } else {
             ready_head_ = &task;
             if (on_ready_) [[unlikely]]
-                (*on_ready_)();
+                tell_driver();
         }
         ready_tail_ = &task;
     }
 
+    [[gnu::cold]] void tell_driver() noexcept;
     [[noreturn]] static void throw_no_loop();
     void run_main(detail::TaskControl& main, bool end_others);
     void run_ready() noexcept;
