@@ -171,20 +171,22 @@ Process::Process(const std::vector<std::string>& args, const ProcessOptions& opt
     const auto environment = make_environment(options.env_, options.inherit_env_);
     detail::ChildSpec spec{args, environment, options.directory_, {-1, -1, -1}};
     UniqueFd child_side[3];
+    UniqueFd null;
     for (int i = 0; i < 3; ++i) {
         if (wanted[i] == Stdio::inherit) continue;
         if (wanted[i] == Stdio::null) {
-            child_side[i] = open_null();
+            if (!null) null = open_null();
+            spec.stdio[i] = null.get();
+            continue;
+        }
+        PipeEnds pipe = make_pipe();
+        const std::string what = std::string(names[i]) + " of " + args.front();
+        if (i == 0) {
+            child_side[i] = std::move(pipe.read);
+            state_->streams[i] = detail::make_pipe_writer(std::move(pipe.write), what);
         } else {
-            PipeEnds pipe = make_pipe();
-            const std::string what = std::string(names[i]) + " of " + args.front();
-            if (i == 0) {
-                child_side[i] = std::move(pipe.read);
-                state_->streams[i] = detail::make_pipe_writer(std::move(pipe.write), what);
-            } else {
-                child_side[i] = std::move(pipe.write);
-                state_->streams[i] = detail::make_pipe_reader(std::move(pipe.read), what);
-            }
+            child_side[i] = std::move(pipe.write);
+            state_->streams[i] = detail::make_pipe_reader(std::move(pipe.read), what);
         }
         spec.stdio[i] = child_side[i].get();
     }
