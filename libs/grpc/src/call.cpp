@@ -1,4 +1,5 @@
 #include "client_call.hpp"
+#include "time_now.hpp"
 
 #include <weft/grpc/call.hpp>
 
@@ -26,7 +27,7 @@ bool Call::done() const noexcept { return call_->ended(); }
 std::optional<Duration> Call::time_remaining() const noexcept {
     const auto& deadline = call_->deadline();
     if (!deadline) return std::nullopt;
-    return std::max(Duration::zero(), *deadline - Clock::now());
+    return std::max(Duration::zero(), *deadline - detail::time_now());
 }
 
 bool Call::last_response_compressed() const noexcept { return call_->last_compressed(); }

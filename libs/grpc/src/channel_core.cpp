@@ -1,9 +1,12 @@
 #include "channel_core.hpp"
 
+#include "time_now.hpp"
+
 #include <weft/core/error.hpp>
 #include <weft/core/resolve.hpp>
 #include <weft/core/sleep.hpp>
 #include <weft/core/timeout.hpp>
+#include <weft/grpc/transport.hpp>
 
 #include <algorithm>
 
@@ -19,17 +22,22 @@ constexpr Duration between_resolutions = std::chrono::seconds(30);
 
 ChannelCore::ChannelCore(std::string target, ChannelOptions options, std::unique_ptr<TlsContext> tls)
     : target_text_(std::move(target)),
-      target_(parse_target(target_text_)),
+      target_(options.transport_ ? Target() : parse_target(target_text_)),
       options_(std::move(options)),
       tls_(std::move(tls)),
       keepalive_time_(options_.keepalive_time) {
-    local_ = target_text_.starts_with("unix:") || target_text_.starts_with("unix-abstract:");
+    if (options_.transport_) {
+        target_.authority = target_text_;
+        local_ = options_.transport_->confidential();
+    } else {
+        local_ = target_text_.starts_with("unix:") || target_text_.starts_with("unix-abstract:");
+    }
     if (!options_.config.empty()) config_ = ServiceConfig(options_.config);
     throttle_ = config_.throttle();
     const std::string& policy = options_.balancing.empty() ? config_.balancing() : options_.balancing;
     if (!policy.empty() && policy != "pick_first" && policy != "round_robin")
         throw UsageError("load balancing policy '" + policy + "': there are pick_first and round_robin");
-    round_robin_ = policy == "round_robin";
+    round_robin_ = policy == "round_robin" && !options_.transport_;
     authority_ = options_.authority.empty() ? target_.authority : options_.authority;
     user_agent_ = options_.user_agent;
     if (!user_agent_.empty()) user_agent_ += ' ';
@@ -56,6 +64,16 @@ std::string ChannelCore::tls_name() const {
     return host.substr(0, host.rfind(':'));
 }
 
+ChannelInfo ChannelCore::inspect() const {
+    ChannelInfo info;
+    info.target = target_text_;
+    info.state = state_;
+    info.calls = calls_;
+    for (const auto* list : {&subchannels_, &retired_})
+        for (const auto& subchannel : *list) info.subchannels.push_back(subchannel->inspect());
+    return info;
+}
+
 void ChannelCore::task_ended() noexcept {
     idle_.set();
     idle_.clear();
@@ -68,7 +86,7 @@ void ChannelCore::ping_less() noexcept {
 void ChannelCore::remove_active(ClientCall& call) noexcept {
     static_cast<ListHook<ActiveCallTag>&>(call).unlink();
     if (!active_.empty()) return;
-    last_call_ = Clock::now();
+    last_call_ = time_now();
     task_ended();
 }
 
@@ -150,7 +168,7 @@ void ChannelCore::want_connection() {
     if (closed_) return;
     if (!in_use_) {
         in_use_ = true;
-        last_call_ = Clock::now();
+        last_call_ = time_now();
         if (options_.idle_timeout != Duration::max())
             Loop::current().arm_after(idle_timer_, options_.idle_timeout);
     }

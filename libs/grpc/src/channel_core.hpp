@@ -10,6 +10,7 @@
 #include <weft/core/task_control.hpp>
 #include <weft/core/tls_context.hpp>
 #include <weft/grpc/channel.hpp>
+#include <weft/grpc/introspection.hpp>
 
 #include <memory>
 #include <string>
@@ -49,6 +50,11 @@ public:
     [[nodiscard]] const std::string& last_error() const noexcept { return last_error_; }
     [[nodiscard]] Duration keepalive_time() const noexcept { return keepalive_time_; }
 
+    [[nodiscard]] CallCounts& calls() noexcept { return calls_; }
+    [[nodiscard]] ChannelInfo inspect() const;
+    // Tells connections and subchannels apart, for people.
+    [[nodiscard]] std::uint64_t next_serial() noexcept { return ++last_serial_; }
+
     // From subchannels.
     void subchannel_changed(Subchannel& subchannel) noexcept;
     void task_ended() noexcept;
@@ -77,6 +83,8 @@ private:
     std::string user_agent_;
     std::string last_error_;
     Duration keepalive_time_;
+    CallCounts calls_;
+    std::uint64_t last_serial_ = 0;
     bool round_robin_ = false;
     bool local_ = false;  // a unix socket
 

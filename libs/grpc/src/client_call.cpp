@@ -4,6 +4,7 @@
 #include "compressor.hpp"
 #include "interception.hpp"
 #include "status_wire.hpp"
+#include "time_now.hpp"
 #include "wire.hpp"
 
 #include <weft/core/error.hpp>
@@ -51,6 +52,7 @@ ClientCall::ClientCall(ChannelCore& channel, CallKind kind, std::string_view met
     std::optional<Duration> timeout = options_.timeout();
     if (purpose != Purpose::internal) {
         channel.add_active(*this);
+        if (purpose == Purpose::user) channel.calls().begin();
         const MethodConfig* config = channel.config().find(method_);
         if (config) {
             if (config->timeout) timeout = least(*config->timeout, timeout);
@@ -58,7 +60,9 @@ ClientCall::ClientCall(ChannelCore& channel, CallKind kind, std::string_view met
             max_send_ = least(max_send_, config->max_request);
             reader_ = MessageReader(least(reader_.limit(), config->max_response));
         }
-        const bool intercepted = purpose == Purpose::user && !channel.options().interceptors.empty();
+        const bool hedged = config && config->hedging && channel.options().retries;
+        const bool intercepted =
+            purpose == Purpose::user && (hedged || !channel.options().interceptors.empty());
         if (!intercepted && (options_.credentials() || !channel.options().credentials.empty()))
             credentials_ = std::make_unique<CredentialsStep>(*this, channel, options_.credentials());
         if (intercepted) {
@@ -152,8 +156,8 @@ void ClientCall::send_request(http2::Session& session) {
     add("grpc-accept-encoding", wire::accepted_encodings);
     if (compression_ != Compression::identity) add("grpc-encoding", to_string(compression_));
     std::string attempts;
-    if (attempts_ && attempts_->count > 1) {
-        attempts = std::to_string(attempts_->count - 1);
+    if (const int before = previous_attempts_ + (attempts_ ? attempts_->count - 1 : 0); before > 0) {
+        attempts = std::to_string(before);
         add("grpc-previous-rpc-attempts", attempts);
     }
     for (const auto& [key, value] : metadata) {
@@ -164,6 +168,7 @@ void ClientCall::send_request(http2::Session& session) {
         }
     }
     session.start(*this, {fields, count}, true);
+    session.counters().messages_sent += written_messages_;
     was_attached_ = true;
     peer_ = session.peer();
     notify(CallEvent::connected);
@@ -187,6 +192,8 @@ std::byte* ClientCall::prepare_message(std::size_t size) {
 }
 
 void ClientCall::commit_message(std::size_t size) noexcept {
+    ++written_messages_;
+    if (session()) ++session()->counters().messages_sent;
     if (interception_) {
         output().commit(MessageReader::prefix_size + size);
         return interception_->changed();
@@ -352,6 +359,7 @@ void ClientCall::on_data(std::span<const std::byte> bytes) noexcept {
     if (reader_.front() == MessageReader::Front::message) {
         if (!many_responses() && reader_.has_more_than_front())
             return fail(Status(StatusCode::unimplemented, "received more than one response"));
+        if (session()) ++session()->counters().messages_received;
         notify(CallEvent::message);
     } else {
         settle_window();
@@ -378,7 +386,7 @@ void ClientCall::on_remote_end() noexcept {
 void ClientCall::on_closed(const http2::CloseReason& reason) noexcept {
     if (ended_) return;
     // A server whose own timer fired first resets with CANCEL: to the caller it is the deadline all the same.
-    if (deadline_ && reason.code == http2::ErrorCode::cancel && Clock::now() >= *deadline_) return fire();
+    if (deadline_ && reason.code == http2::ErrorCode::cancel && time_now() >= *deadline_) return fire();
     const bool may_resend = keeps_sent() && !headers_seen_ && reason.unprocessed;
     // What the server has refused is sent once more; what never left is not counted (gRFC A6).
     if (may_resend && (reason.left ? !refused_ : ++unsent_attempts_ <= most_unsent_attempts)) {
@@ -442,7 +450,10 @@ void ClientCall::finish(Status status) noexcept {
     if (credentials_) credentials_->stop();
     drop_sent();
     ListHook<PendingCallTag>::unlink();
-    if (channel_) std::exchange(channel_, nullptr)->remove_active(*this);
+    if (channel_) {
+        if (purpose_ == Purpose::user) channel_->calls().end(status_.ok());
+        std::exchange(channel_, nullptr)->remove_active(*this);
+    }
     if (status_.ok() && many_responses() && reader_.front() == MessageReader::Front::nothing &&
         !reader_.empty()) {
         reader_.clear();

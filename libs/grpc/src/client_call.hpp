@@ -94,6 +94,10 @@ public:
     [[nodiscard]] const Metadata& trailing_metadata() const noexcept { return trailing_; }
     [[nodiscard]] const std::optional<TimePoint>& deadline() const noexcept { return deadline_; }
     [[nodiscard]] const std::string& method() const noexcept { return method_; }
+    // Earlier copies of a hedged call; before launch().
+    void set_previous_attempts(int count) noexcept { previous_attempts_ = count; }
+    [[nodiscard]] bool headers_seen() const noexcept { return headers_seen_; }
+    [[nodiscard]] const std::optional<std::int64_t>& pushback_ms() const noexcept { return pushback_ms_; }
     // Before attach().
     void add_metadata(const Metadata& more);
     [[nodiscard]] const std::string& authority() const noexcept;
@@ -147,7 +151,9 @@ private:
     std::unique_ptr<CredentialsStep> credentials_;
     std::vector<Pimpl<DoneCallback>> done_callbacks_;
     std::optional<std::int64_t> pushback_ms_;  // negative: the server wants no other attempt
+    std::uint32_t written_messages_ = 0;
     int unsent_attempts_ = 0;
+    int previous_attempts_ = 0;
     CallKind kind_;
     Purpose purpose_;
     Compression compression_;

@@ -1,6 +1,7 @@
 #include "interception.hpp"
 
 #include "channel_core.hpp"
+#include "hedged_call.hpp"
 
 #include <deque>
 #include <utility>
@@ -14,8 +15,7 @@ namespace {
 // The real call under the interceptors.
 class InnerCall final : public RawCall {
 public:
-    InnerCall(ClientCallPtr call, bool many_responses) noexcept
-        : call_(std::move(call)), many_responses_(many_responses) {}
+    explicit InnerCall(ClientCallPtr call) noexcept : call_(std::move(call)) {}
 
     Task<Metadata> initial_metadata() override {
         const Metadata& metadata = co_await TakeWait<const Metadata&>(
@@ -23,22 +23,7 @@ public:
             [](ClientCall& c) -> const Metadata& { return c.initial_metadata(); });
         co_return metadata;
     }
-    Task<std::optional<std::string>> read() override {
-        if (!many_responses_) {
-            // The single response stays in the call until its end is known.
-            co_await TakeWait<void>(*call_, CallEvent::ended, [](ClientCall&) {});
-            if (std::exchange(taken_, true) || !call_->status().ok()) co_return std::nullopt;
-            const auto bytes = call_->front_message();
-            if (!bytes) co_return std::nullopt;
-            co_return std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size());
-        }
-        try {
-            auto message = co_await ReadWait<std::string>(*call_);
-            co_return message;
-        } catch (const RpcError&) {
-            co_return std::nullopt;
-        }
-    }
+    Task<std::optional<std::string>> read() override { return read_response(*call_, taken_); }
     Task<void> write(std::string message) override { co_await WriteWait<std::string>(*call_, message); }
     void done_writing() noexcept override { call_->half_close(); }
     Task<CallEnd> end() override {
@@ -49,7 +34,6 @@ public:
 
 private:
     ClientCallPtr call_;
-    bool many_responses_;
     bool taken_ = false;
 };
 
@@ -79,6 +63,40 @@ private:
 };
 
 }  // namespace
+
+Task<std::optional<std::string>> read_response(ClientCall& call, bool& taken) {
+    if (!call.many_responses()) {
+        // The single response stays in the call until its end is known.
+        co_await TakeWait<void>(call, CallEvent::ended, [](ClientCall&) {});
+        if (std::exchange(taken, true) || !call.status().ok()) co_return std::nullopt;
+        const auto bytes = call.front_message();
+        if (!bytes) co_return std::nullopt;
+        co_return std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+    }
+    try {
+        auto message = co_await ReadWait<std::string>(call);
+        co_return message;
+    } catch (const RpcError&) {
+        co_return std::nullopt;
+    }
+}
+
+ClientCallPtr make_inner_call(ChannelCore& channel, CallDetails details) {
+    const auto kind =
+        static_cast<CallKind>((details.many_requests ? 1 : 0) | (details.many_responses ? 2 : 0));
+    CallOptions options;
+    if (details.deadline) std::move(options).deadline(*details.deadline);
+    std::move(options)
+        .metadata(std::move(details.metadata))
+        .authority(std::move(details.authority))
+        .wait_for_ready(details.wait_for_ready);
+    if (details.compression) std::move(options).compression(*details.compression);
+    if (details.max_receive_message_length)
+        std::move(options).max_receive_message_length(*details.max_receive_message_length);
+    if (details.credentials) std::move(options).credentials(*details.credentials);
+    return ClientCallPtr(
+        new ClientCall(channel, kind, details.method, std::move(options), ClientCall::Purpose::inner));
+}
 
 void Interception::start() {
     weft::detail::start_task(Loop::current(), tasks_, run(), "grpc interceptors")->mark_retrieved();
@@ -159,27 +177,17 @@ Task<Pimpl<RawCall>> ClientContinuation::operator()(CallDetails details, std::op
         auto call = co_await next_[0]->intercept(std::move(details), std::move(request), after);
         co_return call;
     }
-    using detail::CallKind;
-    const auto kind =
-        static_cast<CallKind>((details.many_requests ? 1 : 0) | (details.many_responses ? 2 : 0));
-    CallOptions options;
-    if (details.deadline) std::move(options).deadline(*details.deadline);
-    std::move(options)
-        .metadata(std::move(details.metadata))
-        .authority(std::move(details.authority))
-        .wait_for_ready(details.wait_for_ready);
-    if (details.compression) std::move(options).compression(*details.compression);
-    if (details.max_receive_message_length)
-        std::move(options).max_receive_message_length(*details.max_receive_message_length);
-    if (details.credentials) std::move(options).credentials(*details.credentials);
-    detail::ClientCallPtr call(new detail::ClientCall(channel_, kind, details.method, std::move(options),
-                                                      detail::ClientCall::Purpose::inner));
+    const auto* config = channel_.config().find(details.method);
+    if (config && config->hedging && channel_.options().retries)
+        co_return Pimpl<RawCall>(
+            new detail::HedgedCall(channel_, std::move(details), std::move(request), *config->hedging));
+    detail::ClientCallPtr call = detail::make_inner_call(channel_, std::move(details));
     if (request) {
         detail::write_message(*call, *request);
         call->half_close();
     }
     call->launch();
-    co_return Pimpl<RawCall>(new detail::InnerCall(std::move(call), details.many_responses));
+    co_return Pimpl<RawCall>(new detail::InnerCall(std::move(call)));
 }
 
 }  // namespace weft::grpc

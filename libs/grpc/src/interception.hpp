@@ -8,6 +8,11 @@
 
 namespace weft::grpc::detail {
 
+// The call of the interceptors' end, not launched yet.
+[[nodiscard]] ClientCallPtr make_inner_call(ChannelCore& channel, CallDetails details);
+// The next response of a call, or its single one; nullopt after the last. `taken`: the single one was read.
+[[nodiscard]] Task<std::optional<std::string>> read_response(ClientCall& call, bool& taken);
+
 class Interception {
 public:
     Interception(ClientCall& call, ChannelCore& channel) noexcept : call_(call), channel_(channel) {}

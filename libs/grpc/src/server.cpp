@@ -63,7 +63,11 @@ int ServerState::add_port(std::string_view address, std::optional<TlsContext> tl
     if (target.addresses.empty())
         throw UsageError("listen on '" + std::string(address) +
                          "': write an IP address or localhost, and a port");
-    ports_.push_back(std::make_unique<Port>(Listener(target.addresses.front()), std::move(tls), renewal));
+    return add_port(Listener(target.addresses.front()), std::move(tls), renewal);
+}
+
+int ServerState::add_port(Listener listener, std::optional<TlsContext> tls, TlsRenewal* renewal) {
+    ports_.push_back(std::make_unique<Port>(std::move(listener), std::move(tls), renewal));
     const int port = ports_.back()->listener.port();
     if (started_) spawn_owned(accept_from(*ports_.back()), "grpc accept");
     return port;
@@ -130,6 +134,16 @@ Task<void> ServerState::serve(std::unique_ptr<Stream> stream, TransportSecurity 
     co_await connection.run();
 }
 
+ServerInfo ServerState::inspect() {
+    ServerInfo info;
+    for (const auto& port : ports_) info.listening.push_back(port->listener.local_address().to_string());
+    info.calls = calls_;
+    connections_.for_each([&info](ServerConnection& connection) {
+        info.connections.push_back(inspect_session(connection.session(), connection.serial()));
+    });
+    return info;
+}
+
 void ServerState::call_ended() noexcept {
     --active_calls_;
     if (active_calls_ == 0) {
@@ -161,7 +175,7 @@ constexpr Duration close_time = std::chrono::seconds(1);
 // Until no call is active, or the grace is over; a second stop() may shorten it, and pulses changed_.
 Task<void> ServerState::wait_for_calls() {
     while (active_calls_ != 0) {
-        const Duration left = grace_end_ - Clock::now();
+        const Duration left = grace_end_ - Loop::current().now();
         if (left <= Duration::zero()) co_return;
         try {
             co_await timeout(left, wait_for(changed_));
@@ -175,7 +189,7 @@ Task<void> ServerState::wait_for_tasks() {
 }
 
 Task<void> ServerState::stop(Duration grace) {
-    const TimePoint now = Clock::now();
+    const TimePoint now = Loop::current().now();
     const TimePoint end = grace > TimePoint::max() - now ? TimePoint::max() : now + grace;
     grace_end_ = stopping_ ? std::min(grace_end_, end) : end;
     if (!stopping_) {

@@ -48,7 +48,11 @@ void ServerCall::on_headers(http2::HeaderBlock fields, bool end, bool oversized)
             return finish(Status(StatusCode::resource_exhausted, "Concurrent RPC limit exceeded!"));
         counted_ = true;
         server.call_began();
-        if (deadline_) Loop::current().arm(*this, *deadline_);
+        server.calls().begin();
+        if (deadline_) {
+            if (*deadline_ <= Loop::current().now()) return fire();
+            Loop::current().arm(*this, *deadline_);
+        }
         if (handler_->request() == RequestKind::stream) start_handler();
     } catch (...) {
         finish(Status(StatusCode::resource_exhausted, "out of memory"));
@@ -62,6 +66,8 @@ std::optional<Status> ServerCall::read_headers(http2::HeaderBlock fields) {
     std::string_view content_type;
     std::string_view encoding;
     std::optional<Status> refusal;
+    const auto& origins = connection_.server().options().web_origins;
+    if (!origins.empty()) web_ = std::make_unique<Web>();
     for (const auto& field : fields) {
         if (field.name == ":path") {
             method_ = field.value;
@@ -85,14 +91,24 @@ std::optional<Status> ServerCall::read_headers(http2::HeaderBlock fields) {
             const TimePoint now = Loop::current().now();
             deadline_ = *timeout > TimePoint::max() - now ? TimePoint::max() : now + *timeout;
         } else if (!wire::is_reserved_header(field.name)) {
+            if (web_) web_->origin.read(field);
             if (!wire::add_field(metadata_, field))
                 refusal.emplace(StatusCode::internal,
                                 "metadata '" + std::string(field.name) + "' is not base64");
         }
     }
+    if (web_) {
+        web_->allowed = web_->origin.allowed(origins);
+        web_->mode = web::mode_of(content_type);
+        if (http_method == "OPTIONS" && !web_->origin.method.empty()) {
+            answer_preflight();
+            return std::nullopt;
+        }
+        if (web_->mode == web::Mode::none) web_.reset();
+    }
     if (http_method != "POST") {
         refuse_http("405");
-    } else if (!wire::is_grpc_content_type(content_type)) {
+    } else if (!web_ && !wire::is_grpc_content_type(content_type)) {
         refuse_http("415");
     } else if (!refusal && !encoding.empty()) {
         encoded_ = true;
@@ -113,6 +129,36 @@ void ServerCall::refuse_http(std::string_view http_status) {
     finished_ = true;
     headers_sent_ = true;
     send_response(fields, false);
+}
+
+void ServerCall::answer_preflight() {
+    const auto fields = web::preflight_fields(web_->origin, web_->allowed);
+    finished_ = true;
+    headers_sent_ = true;
+    send_response(fields, false);
+}
+
+void ServerCall::add_response_fields(std::vector<http2::HeaderField>& fields) {
+    fields.push_back({":status", "200"});
+    fields.push_back({"content-type", web_ ? web::content_type(web_->mode) : "application/grpc"});
+}
+
+// Browsers show no trailers to scripts: they are the last frame of the body.
+void ServerCall::finish_web() {
+    with_trailer_fields([this](http2::HeaderBlock fields) {
+        std::string frame = web::trailer_frame(fields);
+        if (web_->mode == web::Mode::text) frame = web::base64(std::as_bytes(std::span(frame)));
+        output().append(frame);
+    });
+    end_output();
+}
+
+// The message after the end of the output becomes base64; it is a whole number of groups, as each message and
+// each end is encoded by itself.
+void ServerCall::encode_web_text(std::size_t size) {
+    const std::string text = web::base64({output().prepare(0), size});
+    std::memcpy(output().prepare(text.size()), text.data(), text.size());
+    output().commit(text.size());
 }
 
 namespace {
@@ -141,7 +187,14 @@ void ServerCall::set_compression(Compression algorithm) {
 void ServerCall::on_data(std::span<const std::byte> bytes) noexcept {
     if (over()) return release_window(bytes.size());
     try {
-        reader_.append(bytes);
+        if (web_ && web_->mode == web::Mode::text) {
+            web_->plain.clear();
+            if (!web_->text.read(bytes, web_->plain))
+                return end(Status(StatusCode::internal, "the request is not base64"));
+            reader_.append(web_->plain);
+        } else {
+            reader_.append(bytes);
+        }
     } catch (...) {
         return end(Status(StatusCode::resource_exhausted, "out of memory"));
     }
@@ -190,7 +243,8 @@ void ServerCall::fire() noexcept { end(Status(StatusCode::deadline_exceeded, "De
 void ServerCall::end(Status status) noexcept {
     if (over()) return;
     // What waits for the client's window must not hold the status up.
-    if (!output().empty()) output().clear();
+    // A script finds its trailers behind the messages: these are sent whole.
+    if (!output().empty() && !web_) output().clear();
     finish(std::move(status));
     task_.cancel_children();
 }
@@ -199,11 +253,14 @@ void ServerCall::finish(Status status) noexcept {
     if (over()) return;
     finished_ = true;
     status_ = std::move(status);
+    if (counted_) connection_.server().calls().end(status_.ok());
     disarm();
     reader_.clear();
     settle_window();
     try {
-        if (headers_sent_) {
+        if (headers_sent_ && web_) {
+            finish_web();
+        } else if (headers_sent_) {
             end_output(true);
         } else {
             send_trailers_only();
@@ -221,8 +278,7 @@ void ServerCall::with_trailer_fields(Send&& send) {
     fields.reserve(trailing_.size() + 6);
     values.reserve(trailing_.size() + 2);
     if (!headers_sent_) {
-        fields.push_back({":status", "200"});
-        fields.push_back({"content-type", "application/grpc"});
+        add_response_fields(fields);
         // What we would have understood (compression.md).
         if (encoded_) fields.push_back({"grpc-accept-encoding", wire::accepted_encodings});
     }
@@ -240,6 +296,10 @@ void ServerCall::with_trailer_fields(Send&& send) {
         } else {
             fields.push_back({key, value});
         }
+    }
+    if (web_) {
+        if (!headers_sent_ && web_->allowed) web::add_cors_fields(fields, web_->origin, web_->exposed);
+        return send(http2::HeaderBlock(fields));
     }
     std::size_t size = 0;
     for (const auto& field : fields) size += field.name.size() + field.value.size() + 32;
@@ -278,8 +338,9 @@ void ServerCall::send_headers(const Metadata& metadata) {
     headers_sent_ = true;
     static constexpr http2::HeaderField basic[] = {{":status", "200"}, {"content-type", "application/grpc"}};
     const bool plain = compression_ == Compression::identity && !encoded_;
-    if (metadata.empty() && plain) return send_response(basic, true);
-    std::vector<http2::HeaderField> fields(std::begin(basic), std::end(basic));
+    if (metadata.empty() && plain && !web_) return send_response(basic, true);
+    std::vector<http2::HeaderField> fields;
+    add_response_fields(fields);
     if (!plain) fields.push_back({"grpc-accept-encoding", wire::accepted_encodings});
     if (compression_ != Compression::identity) fields.push_back({"grpc-encoding", to_string(compression_)});
     std::vector<std::string> values;
@@ -291,6 +352,7 @@ void ServerCall::send_headers(const Metadata& metadata) {
             fields.push_back({key, value});
         }
     }
+    if (web_ && web_->allowed) web::add_cors_fields(fields, web_->origin, web_->exposed);
     send_response(fields, true);
 }
 
@@ -325,7 +387,12 @@ void ServerCall::commit_message(std::size_t size) {
             MessageReader::write_prefix(out, size, true);
         }
     }
-    output().commit(MessageReader::prefix_size + size);
+    ++connection_.session().counters().messages_sent;
+    if (web_ && web_->mode == web::Mode::text) {
+        encode_web_text(MessageReader::prefix_size + size);
+    } else {
+        output().commit(MessageReader::prefix_size + size);
+    }
     if (headers_sent_) {
         output_changed();
     } else {
@@ -367,6 +434,7 @@ std::optional<std::span<const std::byte>> ServerCall::front_message() {
 
 void ServerCall::pop_message() noexcept {
     seen_.reset();
+    ++connection_.session().counters().messages_received;
     reader_.pop();
     settle_window();
     switch (reader_.front()) {
@@ -390,6 +458,7 @@ bool ServerCall::happened(ServerEvent event) const noexcept {
 void ServerCall::on_closed(const http2::CloseReason&) noexcept { connection_gone(); }
 
 void ServerCall::connection_gone() noexcept {
+    if (counted_ && !finished_ && !closed_) connection_.server().calls().end(false);
     closed_ = true;
     disarm();
     task_.cancel_children();

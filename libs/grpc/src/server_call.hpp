@@ -6,6 +6,7 @@
 #pragma once
 
 #include "message_reader.hpp"
+#include "web.hpp"
 
 #include <weft/core/frame_pool.hpp>
 #include <weft/core/task_control.hpp>
@@ -14,8 +15,10 @@
 #include <weft/grpc/server_context.hpp>
 #include <weft/http2/exchange.hpp>
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace weft::grpc::detail {
 
@@ -81,6 +84,11 @@ private:
 
     // An answer in HTTP, for requests that are no gRPC.
     void refuse_http(std::string_view http_status);
+    // An answer to a browser's question whether it may call.
+    void answer_preflight();
+    void add_response_fields(std::vector<http2::HeaderField>& fields);
+    void finish_web();
+    void encode_web_text(std::size_t size);
     [[nodiscard]] std::optional<Status> read_headers(http2::HeaderBlock fields);
     void start_handler();
     std::span<const std::byte> intercepted_request(std::span<const std::byte> message);
@@ -104,6 +112,16 @@ private:
     MethodHandler* handler_ = nullptr;
     Status status_;
     Status outcome_;
+    // What a gRPC-Web call has beside the rest.
+    struct Web {
+        web::Mode mode = web::Mode::none;
+        bool allowed = false;  // the script's origin
+        web::Origin origin;
+        web::Base64Reader text;
+        std::vector<std::byte> plain;
+        std::string exposed;
+    };
+    std::unique_ptr<Web> web_;
     std::optional<std::string> seen_;  // the request in front, as the interceptors left it
     Compression compression_ = Compression::identity;
     ServerWait* waiters_[2] = {};

@@ -29,7 +29,8 @@ ServerConnection::ServerConnection(ServerState& server, std::unique_ptr<Stream> 
                                    TransportSecurity security)
     : server_(server),
       session_(std::move(stream), http2::Role::server, *this, session_options(server.options())),
-      security_(security) {
+      security_(security),
+      serial_(server.next_serial()) {
     server.connection_added(*this);
     Loop& loop = Loop::current();
     if (const Duration age = server.options().max_age; age != Duration::max()) {
@@ -105,7 +106,7 @@ void ServerConnection::on_ping() noexcept {
 Task<void> ServerConnection::keep_alive() {
     const ServerOptions& options = server_.options();
     while (!session_.ended()) {
-        const Duration quiet = Clock::now() - session_.last_received();
+        const Duration quiet = Loop::current().now() - session_.last_received();
         if (quiet < options.keepalive_time) {
             co_await sleep(options.keepalive_time - quiet);
             continue;

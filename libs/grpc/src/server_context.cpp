@@ -1,4 +1,5 @@
 #include "server_call.hpp"
+#include "time_now.hpp"
 
 #include <weft/core/error.hpp>
 #include <weft/grpc/call_options.hpp>
@@ -21,7 +22,7 @@ std::optional<TimePoint> ServerContext::deadline() const noexcept { return call_
 std::optional<Duration> ServerContext::time_remaining() const noexcept {
     const auto when = call_.deadline();
     if (!when) return std::nullopt;
-    return std::max(Duration::zero(), *when - Clock::now());
+    return std::max(Duration::zero(), *when - detail::time_now());
 }
 
 bool ServerContext::cancelled() const noexcept { return call_.over(); }

@@ -8,6 +8,7 @@
 #include <weft/core/task_control.hpp>
 #include <weft/core/tls_context.hpp>
 #include <weft/grpc/credentials.hpp>
+#include <weft/grpc/introspection.hpp>
 #include <weft/grpc/server.hpp>
 #include <weft/http2/session.hpp>
 
@@ -40,6 +41,8 @@ public:
     [[nodiscard]] TransportSecurity security() const noexcept { return security_; }
     void set_identities(std::vector<std::string> names) noexcept { identities_ = std::move(names); }
     [[nodiscard]] http2::Session& session() noexcept { return session_; }
+    [[nodiscard]] const http2::Session& session() const noexcept { return session_; }
+    [[nodiscard]] std::uint64_t serial() const noexcept { return serial_; }
     void end_calls(const Status& status) noexcept;
     Task<void> run();
 
@@ -66,6 +69,7 @@ private:
     Alarm idle_{*this, &ServerConnection::idle_for_long};
     std::vector<std::string> identities_;
     TransportSecurity security_;
+    std::uint64_t serial_;
     TimePoint last_call_;
     TimePoint last_ping_;
     std::uint64_t frames_at_ping_ = 0;
@@ -89,6 +93,7 @@ public:
     void add_service(Service& service);
     void add_generic_handler(GenericHandler& handler);
     int add_port(std::string_view address, std::optional<TlsContext> tls = {}, TlsRenewal* renewal = nullptr);
+    int add_port(Listener listener, std::optional<TlsContext> tls = {}, TlsRenewal* renewal = nullptr);
     [[nodiscard]] std::vector<std::string> services() const;
     void start();
     void add_connection(std::unique_ptr<Stream> stream);
@@ -101,6 +106,9 @@ public:
     [[nodiscard]] std::size_t active_calls() const noexcept { return active_calls_; }
     [[nodiscard]] bool stopping() const noexcept { return stopping_; }
     void call_began() noexcept { ++active_calls_; }
+    [[nodiscard]] CallCounts& calls() noexcept { return calls_; }
+    [[nodiscard]] ServerInfo inspect();
+    [[nodiscard]] std::uint64_t next_serial() noexcept { return ++last_serial_; }
     void call_ended() noexcept;
     void connection_added(ServerConnection& connection) noexcept { connections_.push_back(connection); }
 
@@ -132,6 +140,8 @@ private:
     std::vector<std::pair<GenericHandler*, std::unique_ptr<MethodHandler>>> generic_;
     std::vector<std::unique_ptr<Port>> ports_;
     IntrusiveList<ServerConnection> connections_;
+    CallCounts calls_;
+    std::uint64_t last_serial_ = 0;
     std::size_t active_calls_ = 0;
     Event changed_;  // pulsed when a call or a task has ended
     Event terminated_;

@@ -77,6 +77,19 @@ RetryPolicy retry_of(const json& value) {
     return policy;
 }
 
+HedgingPolicy hedging_of(const json& value) {
+    HedgingPolicy policy;
+    const json attempts = value.value("maxAttempts", json());
+    if (!attempts.is_number_integer() || attempts.get<int>() < 2) refuse("hedging: maxAttempts is below 2");
+    policy.max_attempts = std::min(attempts.get<int>(), most_attempts);
+    if (const auto at = value.find("hedgingDelay"); at != value.end())
+        policy.delay = duration_of(*at, "hedgingDelay");
+    const json codes = value.value("nonFatalStatusCodes", json::array());
+    if (!codes.is_array()) refuse("nonFatalStatusCodes is no list");
+    for (const json& code : codes) policy.non_fatal.add(code_of(code));
+    return policy;
+}
+
 MethodConfig method_of(const json& value) {
     MethodConfig config;
     if (const auto at = value.find("timeout"); at != value.end())
@@ -90,6 +103,11 @@ MethodConfig method_of(const json& value) {
     if (const auto at = value.find("maxResponseMessageBytes"); at != value.end())
         config.max_response = size_of(*at, "maxResponseMessageBytes");
     if (const auto at = value.find("retryPolicy"); at != value.end()) config.retry = retry_of(*at);
+    if (const auto at = value.find("hedgingPolicy"); at != value.end()) {
+        if (config.retry) refuse("a method has either a retryPolicy or a hedgingPolicy");
+        if (!at->is_object()) refuse("hedgingPolicy is no object");
+        config.hedging = hedging_of(*at);
+    }
     return config;
 }
 

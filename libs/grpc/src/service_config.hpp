@@ -37,12 +37,20 @@ struct RetryPolicy {
     [[nodiscard]] Duration pause_before(int n) const;
 };
 
+// gRFC A6, too.
+struct HedgingPolicy {
+    int max_attempts = 0;  // the first one included; 2 to 5
+    Duration delay{};      // before each further copy
+    CodeSet non_fatal;     // after these codes the next copy is due at once
+};
+
 struct MethodConfig {
     std::optional<Duration> timeout;
     std::optional<bool> wait_for_ready;
     std::optional<std::size_t> max_request;
     std::optional<std::size_t> max_response;
     std::optional<RetryPolicy> retry;
+    std::optional<HedgingPolicy> hedging;
 };
 
 // gRFC A6, "Throttling Retry Attempts": one for a channel.

@@ -10,6 +10,7 @@
 #include <weft/core/timeout.hpp>
 #include <weft/core/tls_stream.hpp>
 #include <weft/grpc/credentials.hpp>
+#include <weft/grpc/transport.hpp>
 
 #include <algorithm>
 #include <exception>
@@ -43,6 +44,7 @@ class Subchannel::Connection final : public http2::SessionHandler {
 public:
     Connection(Subchannel& subchannel, std::unique_ptr<Stream> stream, const ChannelOptions& options)
         : owner(subchannel),
+          serial(subchannel.channel_.next_serial()),
           session(std::move(stream), http2::Role::client, *this, session_options(options)) {}
 
     void on_ready() noexcept override { settled.set(); }
@@ -55,6 +57,7 @@ public:
     }
 
     Subchannel& owner;
+    std::uint64_t serial;
     http2::Session session;
     Event settled;  // ready, or ended
     bool healthy = true;
@@ -63,7 +66,17 @@ public:
 };
 
 Subchannel::Subchannel(ChannelCore& channel, std::vector<SocketAddress> addresses)
-    : channel_(channel), addresses_(std::move(addresses)) {}
+    : channel_(channel), addresses_(std::move(addresses)), serial_(channel.next_serial()) {}
+
+SubchannelInfo Subchannel::inspect() const {
+    SubchannelInfo info;
+    info.id = serial_;
+    for (const SocketAddress& address : addresses_) info.addresses.push_back(address.to_string());
+    info.state = state_;
+    for (const auto& connection : connections_)
+        info.connections.push_back(inspect_session(connection->session, connection->serial));
+    return info;
+}
 
 Subchannel::~Subchannel() {
     for (const auto& connection : connections_) {
@@ -120,7 +133,7 @@ Task<void> Subchannel::drive() {
     for (;;) {
         co_await wanted_.wait();
         set_state(ChannelConnectivity::connecting);
-        const TimePoint began = Clock::now();
+        const TimePoint began = Loop::current().now();
         std::string failure;
         try {
             co_await timeout(options.attempt_timeout, connect_once());
@@ -141,7 +154,7 @@ Task<void> Subchannel::drive() {
         set_state(ChannelConnectivity::transient_failure);
         // The pause counts from the start of the attempt (connection-backoff.md). Then another attempt,
         // whether or not somebody waits: a channel that failed keeps trying.
-        const Duration pause = jittered(backoff) - (Clock::now() - began);
+        const Duration pause = jittered(backoff) - (Loop::current().now() - began);
         if (pause > Duration::zero()) co_await sleep(pause);
         backoff =
             std::min(options.max_backoff, std::chrono::duration_cast<Duration>(backoff * backoff_factor));
@@ -149,9 +162,14 @@ Task<void> Subchannel::drive() {
 }
 
 Task<std::unique_ptr<Stream>> Subchannel::open_stream() {
-    std::vector<SocketAddress> addresses = addresses_;
-    if (addresses.empty()) addresses = co_await resolve(channel_.target().host, channel_.target().port);
-    std::unique_ptr<Stream> stream = co_await connect_any(std::move(addresses));
+    std::unique_ptr<Stream> stream;
+    if (const std::shared_ptr<Transport> transport = channel_.options().transport_) {
+        stream = co_await transport->connect();
+    } else {
+        std::vector<SocketAddress> addresses = addresses_;
+        if (addresses.empty()) addresses = co_await resolve(channel_.target().host, channel_.target().port);
+        stream = co_await connect_any(std::move(addresses));
+    }
     if (!channel_.tls()) co_return stream;
     try {
         if (TlsRenewal* renewal = channel_.options().renewal_) renewal->renew(*channel_.tls());
@@ -210,7 +228,7 @@ Task<void> Subchannel::keep_alive(std::shared_ptr<Connection> connection) {
     const ChannelCore& channel = connection->owner.channel_;
     const ChannelOptions& options = channel.options();
     while (!session.ended()) {
-        const Duration quiet = Clock::now() - session.last_received();
+        const Duration quiet = Loop::current().now() - session.last_received();
         const Duration time = channel.keepalive_time();
         if (quiet < time) {
             co_await sleep(time - quiet);

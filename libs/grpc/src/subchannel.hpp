@@ -8,6 +8,7 @@
 #include <weft/core/spawn.hpp>
 #include <weft/core/task_control.hpp>
 #include <weft/grpc/channel.hpp>
+#include <weft/grpc/introspection.hpp>
 #include <weft/http2/session.hpp>
 
 #include <memory>
@@ -28,6 +29,7 @@ public:
     [[nodiscard]] const std::string& last_error() const noexcept { return last_error_; }
     [[nodiscard]] const std::vector<SocketAddress>& addresses() const noexcept { return addresses_; }
 
+    [[nodiscard]] SubchannelInfo inspect() const;
     // Connects, unless it is connected or about to.
     void want();
     // Lets the connections finish their streams and makes no new one until want().
@@ -53,6 +55,7 @@ private:
 
     ChannelCore& channel_;
     std::vector<SocketAddress> addresses_;
+    std::uint64_t serial_;
     std::string last_error_;
     ChannelConnectivity state_ = ChannelConnectivity::idle;
     Event wanted_;  // somebody needs a connection

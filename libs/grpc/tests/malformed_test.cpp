@@ -1,54 +1,16 @@
 // What the server answers to requests that break gRPC: the protocol documents' answers, and never the
 // connection.
-#include "echo_service.hpp"
+#include "raw_call.hpp"
 
-#include <weft/core/connect.hpp>
-#include <weft/http2/session.hpp>
 #include <weft/testing/co_test.hpp>
 
 #include <gtest/gtest.h>
 
-#include <map>
+#include <string>
+#include <vector>
 
 namespace weft::test {
 namespace {
-
-class RawCall final : public http2::Exchange {
-public:
-    std::map<std::string, std::string> fields;
-    bool ended = false;
-    bool reset = false;
-    Event changed;
-
-    void on_headers(http2::HeaderBlock block, bool, bool) noexcept override {
-        for (const auto& field : block) fields.emplace(field.name, field.value);
-    }
-    void on_data(std::span<const std::byte> bytes) noexcept override { release_window(bytes.size()); }
-    void on_remote_end() noexcept override {
-        ended = true;
-        changed.set();
-    }
-    void on_closed(const http2::CloseReason&) noexcept override {
-        reset = !ended;
-        ended = true;
-        changed.set();
-    }
-    void send(std::string_view bytes) {
-        output().append(bytes);
-        end_output();
-    }
-    Task<void> wait() {
-        while (!ended) {
-            changed.clear();
-            co_await changed.wait();
-        }
-    }
-    std::string status() { return reset ? "reset" : fields["grpc-status"]; }
-};
-
-class ClientSide final : public http2::SessionHandler {};
-
-using Headers = std::map<std::string, std::string>;
 
 struct Case {
     std::string name;
@@ -57,12 +19,6 @@ struct Case {
     std::string grpc_status;
     std::string http_status = "200";
 };
-
-std::string framed(std::string payload, char flag = 0) {
-    std::string out(1, flag);
-    for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(payload.size() >> shift);
-    return out + payload;
-}
 
 std::vector<Case> cases() {
     const std::string good = framed(request_of("x").SerializeAsString());
@@ -91,6 +47,15 @@ std::vector<Case> cases() {
         {"bad_base64", {{"x-bin", "!!!"}}, good, "13"},
         {"large_metadata", {{"x-large", std::string(10'000, 'm')}}, good, "0"},
         {"too_large_metadata", {{"x-large", std::string(20'000, 'm')}}, good, "8"},
+        {"gzip_broken", {{"grpc-encoding", "gzip"}}, framed("this is no gzip stream", 1), "13"},
+        {"timeout_0", {{"grpc-timeout", "0S"}}, good, "4"},
+        {"content_type_grpcfoo", {{"content-type", "application/grpcfoo"}}, good, "", "415"},
+        {"put", {{":method", "PUT"}}, good, "", "405"},
+        {"stream_flag_2", {{":path", "/weft.test.Echo/Chat"}}, good + framed("x", 2), "13"},
+        {"stream_cut_message", {{":path", "/weft.test.Echo/Sum"}}, good + good.substr(0, 7), "13"},
+        {"stream_cut_prefix", {{":path", "/weft.test.Echo/Chat"}}, good.substr(0, 2), "13"},
+        {"stream_unparsable", {{":path", "/weft.test.Echo/Sum"}}, good + framed("\xff\xff\xff"), "13"},
+        {"stream_two_to_server_stream", {{":path", "/weft.test.Echo/List"}}, good + good, "12"},
         {"user_agent_and_unknown", {{"x-unknown", "1"}, {"user-agent", "curl"}}, good, "0"},
     };
 }
@@ -100,41 +65,46 @@ class Malformed : public ::testing::TestWithParam<Case> {};
 Task<void> one_case(Case test) {
     EchoPair echo;
     co_await echo.start();
-    ClientSide side;
-    auto stream = co_await connect(SocketAddress::parse(echo.target));
-    http2::Session session(std::move(stream), http2::Role::client, side);
-    auto running = spawn(session.run());
-
-    Headers headers{{":method", "POST"}, {":scheme", "http"}, {":path", "/weft.test.Echo/Say"},
-                    {":authority", "x"}, {"te", "trailers"},  {"content-type", "application/grpc"}};
-    for (const auto& [name, value] : test.changes) headers[name] = value;
-    std::vector<http2::HeaderField> fields;
-    for (const auto& [name, value] : headers)
-        if (!value.empty()) fields.push_back({name, value});
+    RawClient client;
+    co_await client.connect(echo.target);
     RawCall call;
-    session.start(call, fields, true);
-    call.send(test.body);
+    client.start(call, test.changes, test.body);
     co_await call.wait();
     EXPECT_EQ(call.fields[":status"], test.http_status);
     EXPECT_EQ(call.status(), test.grpc_status) << call.fields["grpc-message"];
 
     // The connection goes on.
-    for (const auto& [name, value] : test.changes) headers.erase(name);
-    headers = {{":method", "POST"}, {":scheme", "http"}, {":path", "/weft.test.Echo/Say"},
-               {":authority", "x"}, {"te", "trailers"},  {"content-type", "application/grpc"}};
-    fields.clear();
-    for (const auto& [name, value] : headers) fields.push_back({name, value});
     RawCall after;
-    session.start(after, fields, true);
-    after.send(framed(request_of("after").SerializeAsString()));
+    client.start(after, {}, framed(request_of("after").SerializeAsString()));
     co_await after.wait();
     EXPECT_EQ(after.status(), "0");
-    session.shut_down();
-    co_await running;
+    co_await client.close();
     co_await echo.close();
 }
 
 TEST_P(Malformed, request_has_its_documented_answer) { testing::run(one_case(GetParam())); }
+
+// A client that goes away within a message ends its handler, which waits for the rest.
+CO_TEST(CutMessage, never_hangs_a_handler) {
+    EchoPair echo;
+    co_await echo.start();
+    RawClient client;
+    co_await client.connect(echo.target);
+    const std::string message = framed(request_of("hello").SerializeAsString());
+    {
+        RawCall call;
+        client.start(call, {{":path", "/weft.test.Echo/Sum"}}, message + message.substr(0, 6), false);
+        while (echo.server.active_calls() == 0) co_await sleep(std::chrono::milliseconds(1));
+    }  // reset
+    while (echo.server.active_calls() != 0) co_await sleep(std::chrono::milliseconds(1));
+    RawCall second;
+    client.start(second, {{":path", "/weft.test.Echo/Sum"}}, message.substr(0, 6), false);
+    while (echo.server.active_calls() == 0) co_await sleep(std::chrono::milliseconds(1));
+    client.session().abort();  // the connection
+    while (echo.server.active_calls() != 0) co_await sleep(std::chrono::milliseconds(1));
+    co_await client.close();
+    co_await echo.close();
+}
 
 INSTANTIATE_TEST_SUITE_P(Requests, Malformed, ::testing::ValuesIn(cases()),
                          [](const auto& case_info) { return case_info.param.name; });

@@ -254,7 +254,7 @@ CO_TEST(StreamStreamCall, both_directions_at_once) {
 CO_TEST(StreamStreamCall, deadline_interrupts_it) {
     EchoPair echo;
     co_await echo.start();
-    auto call = echo.stub->Chat(CallOptions().timeout(50ms));
+    auto call = echo.stub->Chat(CallOptions().timeout(400ms));
     co_await call.write(request_of("x"));
     auto reply = co_await call.read();
     EXPECT_EQ(reply->text(), "x");

@@ -69,7 +69,7 @@ void Exchange::reset(ErrorCode code) noexcept {
     if (!remote_ended_ || !local_ended_)
         nghttp2_submit_rst_stream(session.native_, NGHTTP2_FLAG_NONE, id_, static_cast<std::uint32_t>(code));
     nghttp2_session_set_stream_user_data(session.native_, id_, nullptr);
-    session.detach(*this);
+    session.detach(*this, code == ErrorCode::no_error || (remote_ended_ && local_ended_));
     session.schedule_flush();
 }
 

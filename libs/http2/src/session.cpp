@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <utility>
 
 namespace weft::http2 {
 
@@ -48,7 +49,7 @@ Session::~Session() {
 }
 
 void Session::schedule_flush() noexcept {
-    if (Loop* loop = Loop::current_or_null(); loop && !ended_ && !write_blocked_) loop->at_turn_end(*this);
+    if (Loop* loop = Loop::current_or_null(); loop && !ended_) loop->at_turn_end(*this);
 }
 
 bool Session::exhausted() const noexcept {
@@ -60,6 +61,29 @@ void Session::fail(std::string text) noexcept {
     if (end_text_.empty()) end_text_ = std::move(text);
     failed_ = true;
     stream_->close();
+}
+
+// CVE-2019-9512 (PING), 9513 (PRIORITY), 9515 (SETTINGS), 9518 (empty frames), 2025-8671 (made-up errors):
+// each frame is cheap and legal, and their number is what hurts.
+bool Session::count_idle_frame(std::uint32_t weight) noexcept {
+    return count(idle_frames_, weight, options_.idle_frame_burst, options_.idle_frame_rate,
+                 "frames that move nothing");
+}
+
+// CVE-2023-44487. nghttp2's own limit would end with INTERNAL_ERROR and no reason.
+bool Session::count_reset() noexcept {
+    return count(resets_, 1, options_.stream_reset_burst, options_.stream_reset_rate, "resets of streams");
+}
+
+bool Session::count(Allowance& allowance, std::uint32_t weight, std::uint32_t burst, std::uint32_t rate,
+                    const char* what) noexcept {
+    const TimePoint now = Loop::current().now();
+    const double seconds = std::chrono::duration<double>(now - allowance.at).count();
+    allowance.at = now;
+    allowance.used = std::max(0.0, allowance.used - seconds * rate) + weight;
+    if (allowance.used <= burst) return true;
+    if (end_text_.empty()) end_text_ = std::string("the peer was flooding the connection with ") + what;
+    return false;
 }
 
 // Turns what is due into frames; true when something is to be written.
@@ -76,8 +100,14 @@ bool Session::fill_output() {
 }
 
 void Session::flush() noexcept {
-    if (ended_ || failed_ || write_blocked_) return;
+    if (ended_ || failed_) return;
     try {
+        if (write_blocked_) {
+            // Answers become frames all the same: their size is what stops the reader, not a queue without
+            // end.
+            fill_output();
+            return;
+        }
         while (fill_output()) {
             const ConstBuffer buffer{wire_.data(), wire_.size()};
             const IoResult result = stream_->try_write({&buffer, 1});
@@ -137,8 +167,10 @@ Task<void> Session::read_loop() {
             if (end_text_.empty())
                 end_text_ =
                     std::string("the peer broke HTTP/2: ") + nghttp2_strerror(static_cast<int>(taken));
-            nghttp2_session_terminate_session(
-                native_, taken == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
+            // A callback of ours refuses only floods (and has no memory).
+            const bool flooded = taken == NGHTTP2_ERR_FLOODED || taken == NGHTTP2_ERR_CALLBACK_FAILURE;
+            nghttp2_session_terminate_session(native_,
+                                              flooded ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
             flush();
             co_return;
         }
@@ -225,9 +257,11 @@ void Session::attach(Exchange& exchange, std::int32_t id) noexcept {
     exchange.id_ = id;
     exchanges_.push_back(exchange);
     ++open_streams_;
+    ++counters_.streams_started;
 }
 
-void Session::detach(Exchange& exchange) noexcept {
+void Session::detach(Exchange& exchange, bool succeeded) noexcept {
+    ++(succeeded ? counters_.streams_succeeded : counters_.streams_failed);
     static_cast<ListHook<ExchangeListTag>&>(exchange).unlink();
     exchange.session_ = nullptr;
     --open_streams_;
@@ -329,6 +363,7 @@ Task<void> Session::ping() {
     if (ended_) throw ClosedError("ping " + peer_ + ": " + end_text_);
     Event done;
     const std::uint64_t number = ++last_ping_;
+    ++counters_.pings_sent;
     struct Entry {
         Entry(Session& s, std::uint64_t n, Event& event) : session(s), number(n) {
             session.pings_.push_back({n, &event});

@@ -38,6 +38,8 @@ nghttp2_session* SessionGlue::make(Session& session, Role role, const SessionOpt
     if (nghttp2_session_callbacks_new(&raw_callbacks) != 0) throw std::bad_alloc();
     const std::unique_ptr<nghttp2_session_callbacks, CallbacksDelete> callbacks(raw_callbacks);
     nghttp2_session_callbacks_set_on_begin_headers_callback(raw_callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(raw_callbacks, on_begin_frame);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(raw_callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_header_callback(raw_callbacks, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(raw_callbacks, on_frame_recv);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(raw_callbacks, on_data_chunk);
@@ -56,8 +58,10 @@ nghttp2_session* SessionGlue::make(Session& session, Role role, const SessionOpt
     nghttp2_option_set_max_send_header_block_length(raw_option, 1024 * 1024);
     // nghttp2 sends header blocks in pieces of 16 KiB and takes 8 CONTINUATION frames unless told otherwise.
     nghttp2_option_set_max_continuations(raw_option, 8 + options.max_header_list_size / 16'384);
-    nghttp2_option_set_stream_reset_rate_limit(raw_option, options.stream_reset_burst,
-                                               options.stream_reset_rate);
+    // Answers to PING and SETTINGS that may wait; what a turn reads must fit. The floods are counted here.
+    nghttp2_option_set_max_outbound_ack(raw_option, options.idle_frame_burst);
+    // As are resets.
+    nghttp2_option_set_stream_reset_rate_limit(raw_option, std::uint64_t{1} << 40, std::uint64_t{1} << 40);
 
     nghttp2_session* native = nullptr;
     const int rv = role == Role::client
@@ -94,6 +98,30 @@ int SessionGlue::on_begin_headers(nghttp2_session* native, const nghttp2_frame* 
     });
 }
 
+int SessionGlue::on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* user) {
+    auto& session = *static_cast<Session*>(user);
+    switch (head->type) {
+        case NGHTTP2_DATA:
+        case NGHTTP2_HEADERS:
+            session.idle_frames_.used = std::max(0.0, session.idle_frames_.used - 4);
+            session.frame_data_ = 0;
+            return 0;
+        // These have limits of their own, or belong to what moves.
+        case NGHTTP2_WINDOW_UPDATE:
+        case NGHTTP2_RST_STREAM:
+        case NGHTTP2_GOAWAY:
+        case NGHTTP2_CONTINUATION:
+            return 0;
+        default:
+            return session.count_idle_frame(1) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+}
+
+int SessionGlue::on_invalid_frame(nghttp2_session*, const nghttp2_frame*, int, void* user) {
+    constexpr std::uint32_t weight = 10;
+    return static_cast<Session*>(user)->count_idle_frame(weight) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 int SessionGlue::on_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
                            std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
                            std::uint8_t, void* user) {
@@ -128,6 +156,12 @@ void SessionGlue::headers_complete(Session& session, Exchange& exchange, bool en
 
 int SessionGlue::on_frame_recv(nghttp2_session* native, const nghttp2_frame* frame, void* user) {
     auto& session = *static_cast<Session*>(user);
+    if (frame->hd.type == NGHTTP2_RST_STREAM && session.role_ == Role::server && !session.count_reset())
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    // Five: it was taken for a useful one at its beginning.
+    if (frame->hd.type == NGHTTP2_DATA && session.frame_data_ == 0 &&
+        (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 && !session.count_idle_frame(5))
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
     return guarded([&] {
         switch (frame->hd.type) {
             case NGHTTP2_HEADERS:
@@ -197,6 +231,7 @@ void SessionGlue::ping_acknowledged(Session& session, const std::uint8_t* opaque
 int SessionGlue::on_data_chunk(nghttp2_session* native, std::uint8_t, std::int32_t id,
                                const std::uint8_t* data, std::size_t size, void* user) {
     auto& session = *static_cast<Session*>(user);
+    session.frame_data_ += size;
     return guarded(
         [&] { session.received(exchange_of(native, id), id, std::as_bytes(std::span(data, size))); });
 }
@@ -221,7 +256,7 @@ int SessionGlue::on_stream_close(nghttp2_session* native, std::int32_t id, std::
     auto& session = *static_cast<Session*>(user);
     Exchange* exchange = exchange_of(native, id);
     if (!exchange) return 0;
-    session.detach(*exchange);
+    session.detach(*exchange, code == NGHTTP2_NO_ERROR);
     CloseReason reason;
     reason.code = static_cast<ErrorCode>(code);
     reason.unprocessed = session.role_ == Role::client && code == NGHTTP2_REFUSED_STREAM;

@@ -18,6 +18,8 @@ struct SessionGlue {
         return static_cast<Exchange*>(nghttp2_session_get_stream_user_data(native, id));
     }
 
+    static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd*, void*);
+    static int on_invalid_frame(nghttp2_session*, const nghttp2_frame*, int, void*);
     static int on_begin_headers(nghttp2_session*, const nghttp2_frame*, void*);
     static int on_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t*, std::size_t,
                          const std::uint8_t*, std::size_t, std::uint8_t, void*);

@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,6 +30,7 @@ namespace weft::grpc {
 class CallCredentials;
 class ClientInterceptor;
 class TlsRenewal;
+class Transport;
 
 enum class ChannelConnectivity : std::uint8_t { idle, connecting, ready, transient_failure, shutdown };
 
@@ -150,7 +152,14 @@ public:
         return std::move(*this);
     }
 
+    // Connections come from here instead of sockets; the target is only the calls' :authority.
+    ChannelOptions&& transport(std::shared_ptr<Transport> own) && {
+        transport_ = std::move(own);
+        return std::move(*this);
+    }
+
     TlsRenewal* renewal_ = nullptr;
+    std::shared_ptr<Transport> transport_;
     std::string tls_name;
     std::vector<CallCredentials*> credentials;
     std::size_t max_receive = std::size_t{4} << 20;

@@ -112,6 +112,16 @@ public:
         return std::move(*this);
     }
 
+    // Answers gRPC-Web too, on the same ports: scripts of pages from `origin` ("https://app.example") may
+    // call,
+    // "*" for those of every page; may be given repeatedly. Browsers speak HTTP/2 over TLS only: for them it
+    // is for secure ports, or behind a proxy.
+    ServerOptions&& grpc_web(std::string origin = "*") && {
+        web_origins.push_back(std::move(origin));
+        return std::move(*this);
+    }
+
+    std::vector<std::string> web_origins;
     std::uint32_t max_metadata = 16 * 1024;
     Compression compress = Compression::identity;
     std::vector<ServerInterceptor*> interceptors;

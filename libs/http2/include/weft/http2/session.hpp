@@ -38,9 +38,25 @@ struct SessionOptions {
     // Sum of name + value + 32 over the fields of one block; what is beyond is dropped and reported. nghttp2
     // ends a connection on which one value is longer than 64 KiB as HPACK writes it, whatever this says.
     std::uint32_t max_header_list_size = 16 * 1024;
-    // Streams that the peer may reset: a burst, then this many a second (CVE-2023-44487).
-    std::uint64_t stream_reset_burst = 5000;
-    std::uint64_t stream_reset_rate = 500;
+    // Streams that a client may reset: a burst, then this many a second (CVE-2023-44487). One beyond ends
+    // with GOAWAY ENHANCE_YOUR_CALM.
+    std::uint32_t stream_reset_burst = 5000;
+    std::uint32_t stream_reset_rate = 500;
+    // Frames of the peer that move nothing (PING, SETTINGS, PRIORITY, empty DATA; invalid ones count ten): a
+    // burst, then this many a second, and four more for each frame that does. A peer beyond ends with GOAWAY
+    // ENHANCE_YOUR_CALM.
+    std::uint32_t idle_frame_burst = 10'000;
+    std::uint32_t idle_frame_rate = 500;
+};
+
+// What a session has done so far. Messages are counted by the protocol above.
+struct SessionCounters {
+    std::uint64_t streams_started = 0;
+    std::uint64_t streams_succeeded = 0;  // ended from both sides
+    std::uint64_t streams_failed = 0;     // reset, or lost with the connection
+    std::uint64_t messages_sent = 0;
+    std::uint64_t messages_received = 0;
+    std::uint64_t pings_sent = 0;
 };
 
 // What a session tells its owner. Called as Exchange's members are: record, wake, return.
@@ -98,6 +114,8 @@ public:
     [[nodiscard]] bool ready() const noexcept { return ready_; }
     [[nodiscard]] bool ended() const noexcept { return ended_; }
     [[nodiscard]] std::size_t open_streams() const noexcept { return open_streams_; }
+    [[nodiscard]] SessionCounters& counters() noexcept { return counters_; }
+    [[nodiscard]] const SessionCounters& counters() const noexcept { return counters_; }
     // When bytes last arrived; the start of run() before any did.
     [[nodiscard]] TimePoint last_received() const noexcept { return last_received_; }
     // HEADERS and DATA frames that were made so far.
@@ -118,6 +136,17 @@ private:
     void on_turn_end() noexcept override { flush(); }
     void schedule_flush() noexcept;
     void flush() noexcept;
+    // What a peer may do a number of times at once, and then only so often.
+    struct Allowance {
+        double used = 0;  // minus what time has given back
+        TimePoint at;
+    };
+    // False when there were more than `burst`, and the connection is to end.
+    [[nodiscard]] bool count(Allowance& allowance, std::uint32_t weight, std::uint32_t burst,
+                             std::uint32_t rate, const char* what) noexcept;
+    // A frame that moves nothing, `weight` times.
+    [[nodiscard]] bool count_idle_frame(std::uint32_t weight) noexcept;
+    [[nodiscard]] bool count_reset() noexcept;
     bool fill_output();
     void fail(std::string text) noexcept;
     void close_unsent() noexcept;
@@ -128,7 +157,7 @@ private:
     Task<void> discard_rest();
 
     void attach(Exchange& exchange, std::int32_t id) noexcept;
-    void detach(Exchange& exchange) noexcept;
+    void detach(Exchange& exchange, bool succeeded = false) noexcept;
     void received(Exchange* exchange, std::int32_t id, std::span<const std::byte> bytes) noexcept;
     void give_connection_window(std::size_t n) noexcept;
 
@@ -167,6 +196,11 @@ private:
     };
     std::vector<Ping> pings_;
     std::uint64_t last_ping_ = 0;
+
+    Allowance idle_frames_;
+    Allowance resets_;
+    SessionCounters counters_;
+    std::size_t frame_data_ = 0;  // bytes that the DATA frame in reception has brought
 
     TimePoint last_received_;
     std::uint64_t message_frames_sent_ = 0;
