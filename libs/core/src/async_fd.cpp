@@ -13,10 +13,17 @@ struct AsyncFd::State final : FdHandler {
     Loop* loop = nullptr;  // set once registered
     Readiness in;
     Readiness out;
+    bool empty = false;
+    bool short_reads_end = false;  // the end, an error or an urgent mark makes reads short, too
 
     void on_events(std::uint32_t events) noexcept override {
         constexpr std::uint32_t broken = EPOLLERR | EPOLLHUP;
-        if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | broken)) in.signal();
+        constexpr std::uint32_t special = EPOLLPRI | EPOLLRDHUP | broken;
+        if (events & (EPOLLIN | special)) {
+            empty = false;
+            if (events & special) short_reads_end = true;
+            in.signal();
+        }
         if (events & (EPOLLOUT | broken)) out.signal();
     }
 
@@ -61,6 +68,11 @@ Readiness& AsyncFd::write_readiness() {
     state_->watch();
     return state_->out;
 }
+
+// The registration stood before the read, so what came after it is an event that is still to come.
+void AsyncFd::note_short_read() noexcept { state_->empty = state_->loop && !state_->short_reads_end; }
+
+bool AsyncFd::known_empty() const noexcept { return state_ && state_->empty; }
 
 void AsyncFd::close() noexcept {
     if (state_) state_->close();

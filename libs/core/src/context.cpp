@@ -9,9 +9,7 @@ struct Context::Node {
     Node* next;  // counted
 };
 
-Context::Context(const Context& other) noexcept : head_(other.head_) {
-    if (head_) ++head_->refs;
-}
+void Context::add_ref(Node* node) noexcept { ++node->refs; }
 
 void Context::release(Node* node) noexcept {
     while (node && --node->refs == 0) {

@@ -34,4 +34,20 @@ void* allocate_frame_slow(std::size_t size) {
 
 void free_frame_slow(void* memory, std::size_t) noexcept { ::operator delete(memory); }
 
+bool trim_frames(std::size_t blocks) noexcept {
+    FramePool& pool = frame_pool;
+    if (pool.cached_bytes <= FramePool::kept_bytes) [[likely]]
+        return false;
+    for (std::size_t index = FramePool::classes; index-- > 0;) {
+        while (FreeBlock* block = pool.free[index]) {
+            if (pool.cached_bytes <= FramePool::kept_bytes) return false;
+            if (blocks-- == 0) return true;
+            pool.free[index] = block->next;
+            pool.cached_bytes -= FramePool::block_size(index);
+            ::operator delete(block);
+        }
+    }
+    return false;
+}
+
 }  // namespace weft::detail

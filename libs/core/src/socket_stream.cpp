@@ -28,9 +28,14 @@ int SocketStream::require_open() const {
 IoResult SocketStream::try_read(std::span<std::byte> buffer) {
     const int fd = require_open();
     if (buffer.empty()) return IoResult::done(0);
+    if (socket_.known_empty()) return IoResult::again();
     for (;;) {
         const auto n = ::recv(fd, buffer.data(), buffer.size(), 0);
-        if (n > 0) return IoResult::done(static_cast<std::size_t>(n));
+        if (n > 0) {
+            const auto size = static_cast<std::size_t>(n);
+            if (tcp_ && size < buffer.size()) socket_.note_short_read();
+            return IoResult::done(size);
+        }
         if (n == 0) return IoResult::end_of_stream();
         if (errno == EAGAIN) return IoResult::again();
         if (errno != EINTR) throw_errno("read from " + peer_);

@@ -14,7 +14,7 @@ class SocketStream final : public Stream {
 public:
     // `socket` is connected; `peer` is the text that peer() gives.
     SocketStream(AsyncFd socket, std::string peer) noexcept
-        : socket_(std::move(socket)), peer_(std::move(peer)) {}
+        : socket_(std::move(socket)), peer_(std::move(peer)), tcp_(!peer_.starts_with("unix:")) {}
 
     IoResult try_read(std::span<std::byte> buffer) override;
     IoResult try_write(std::span<const ConstBuffer> buffers) override;
@@ -29,6 +29,7 @@ private:
 
     AsyncFd socket_;
     std::string peer_;
+    bool tcp_;  // a unix socket reads short at other places, too: where descriptors or credentials change
 };
 
 [[nodiscard]] SocketAddress local_address_of(int socket);

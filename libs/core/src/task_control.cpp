@@ -8,7 +8,9 @@ namespace weft::detail {
 
 constinit thread_local ThreadState thread_state{};
 
-void root_finished() noexcept { thread_state.task->root_ended_ = true; }
+void rethrow(std::exception_ptr& error) { std::rethrow_exception(std::move(error)); }
+
+void root_finished() noexcept { thread_state.root_ended = true; }
 
 void report_never_awaited(std::coroutine_handle<> frame) noexcept {
     // While an exception passes, and when a task ends or is destroyed, what was prepared is dropped rightly.
@@ -45,8 +47,12 @@ void TaskOwner::cancel_children() noexcept {
 }
 
 TaskControl::TaskControl(Loop& loop, TaskOwner& owner, std::coroutine_handle<> root, std::string&& name)
-    : root_(root), resume_point_(root), loop_(&loop), owner_(&owner), name_(std::move(name)) {
-    if (thread_state.task) context_ = thread_state.task->context_;
+    : root_(root),
+      resume_point_(root),
+      loop_(&loop),
+      owner_(&owner),
+      name_(std::move(name)),
+      context_(thread_state.task ? Context(thread_state.task->context_) : Context()) {
     if (!owner.linked()) loop.owners_.push_back(owner);
     owner.children_.push_back(*this);
     ++owner.count_;
@@ -81,39 +87,43 @@ unsigned TaskControl::withdraw(const CancelRequest& request) noexcept {
 
 void TaskControl::run() noexcept {
     queued_ = false;
+    if (!started_ || done_) [[unlikely]]
+        if (!start()) return;
+    ThreadState& here = thread_state;
+    here.task = this;
+    std::coroutine_handle<> next = std::exchange(resume_point_, nullptr);
+    do {
+        here.next = nullptr;
+        next.resume();
+        next = here.next;
+    } while (next);
+    here.task = nullptr;
+    if (std::exchange(here.root_ended, false)) finish();
+}
+
+bool TaskControl::start() noexcept {
     if (done_) {  // abandoned while it was queued
         drop_ref();
-        return;
+        return false;
     }
-    if (!started_ && cancels_due_ > 0) {
+    if (cancels_due_ > 0) {
         set_cancelled();
-        root_ended_ = true;
         finish();
-        return;
+        return false;
     }
-    const bool first = !started_;
     started_ = true;
-    thread_state.task = this;
-    std::coroutine_handle<> next = first ? root_ : std::exchange(resume_point_, nullptr);
-    while (next) {
-        thread_state.next = nullptr;
-        next.resume();
-        next = thread_state.next;
-    }
-    thread_state.task = nullptr;
-    if (root_ended_) finish();
+    return true;
 }
 
 void TaskControl::finish() noexcept {
-    if (started_) take_result();
+    failed_ = !started_ || take_result();
     // The frame goes now: what the task held (a connection, a guard) is released when the task ends,
     // however long a handle to it is kept.
     std::exchange(root_, nullptr).destroy();
     done_ = true;
-    if (const std::exception_ptr failure = error()) {
-        failed_ = true;
+    if (failed_) {
         try {
-            std::rethrow_exception(failure);
+            std::rethrow_exception(error());
         } catch (const Cancelled&) {
             ended_cancelled_ = true;
         } catch (...) {

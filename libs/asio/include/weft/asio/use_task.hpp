@@ -43,7 +43,7 @@ struct UseTask {
     struct executor_with_default : Executor {
         using default_completion_token_type = UseTask;
         template <class Other>
-            requires std::is_convertible_v<Other, Executor> && (!std::is_same_v<Other, executor_with_default>)
+            requires(!std::is_same_v<Other, executor_with_default>) && std::is_convertible_v<Other, Executor>
         executor_with_default(const Other& other) noexcept  // NOLINT(google-explicit-constructor): as Asio's
             : Executor(other) {}
     };

@@ -28,6 +28,13 @@ public:
     [[nodiscard]] Readiness& read_readiness();
     [[nodiscard]] Readiness& write_readiness();
 
+    // A TCP socket gave less than was asked for: until an event says otherwise, the next read would block, so
+    // it need not be tried. No effect before the first wait, or once the end or urgent data has been
+    // announced.
+    void note_short_read() noexcept;
+    // True when a read need not be tried.
+    [[nodiscard]] bool known_empty() const noexcept;
+
     // Closes at once. A task that waits is woken and sees EBADF from its next try.
     void close() noexcept;
 

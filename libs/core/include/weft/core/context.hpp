@@ -44,7 +44,9 @@ private:
 class Context {
 public:
     Context() = default;
-    Context(const Context& other) noexcept;
+    Context(const Context& other) noexcept : head_(other.head_) {
+        if (head_) add_ref(head_);
+    }
     Context& operator=(Context other) noexcept {
         std::swap(head_, other.head_);
         return *this;
@@ -60,6 +62,7 @@ public:
 
 private:
     struct Node;
+    static void add_ref(Node* node) noexcept;
     static void release(Node* node) noexcept;
     Node* head_ = nullptr;
 };

@@ -1,5 +1,8 @@
 // Recycles coroutine frames: a per-thread free list for each size class, so that a call that returns
-// a Task costs no malloc. Blocks beyond the bound, large frames and sanitizer builds go to malloc.
+// a Task costs no malloc. Large frames and sanitizer builds go to malloc.
+//
+// A burst of tasks finds the memory of the one before: it comes back to malloc, and page by page to the
+// kernel, only when the loop has nothing to do (trim_frames).
 #pragma once
 
 #include <cstddef>
@@ -11,8 +14,9 @@ struct FreeBlock {
 };
 
 struct FramePool {
-    static constexpr std::size_t classes = 128;  // frames up to 2 KiB
-    static constexpr std::size_t max_cached_bytes = std::size_t{32} << 20;
+    static constexpr std::size_t classes = 128;                       // frames up to 2 KiB
+    static constexpr std::size_t kept_bytes = std::size_t{32} << 20;  // by a loop that is idle
+    static constexpr std::size_t max_cached_bytes = (std::size_t{2} << 30) - 1;
     // Blocks have 24, 40, 56, … bytes: what malloc gives of its chunks, which are multiples of 16 with 8
     // bytes of its own. A million idle tasks notice.
     static constexpr std::size_t class_of(std::size_t size) noexcept { return (size + 7) / 16; }
@@ -26,6 +30,9 @@ extern constinit thread_local FramePool frame_pool;
 
 [[nodiscard]] void* allocate_frame_slow(std::size_t size);
 void free_frame_slow(void* block, std::size_t size) noexcept;
+
+// Gives up to `blocks` cached blocks beyond kept_bytes back to malloc; false when none is left to give.
+bool trim_frames(std::size_t blocks) noexcept;
 
 // g++ announces sanitizers by macros, clang by features.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

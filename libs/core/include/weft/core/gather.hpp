@@ -168,7 +168,10 @@ Task<std::vector<T>> gather_values(std::vector<Task<T>> tasks, std::size_t limit
     auto children = co_await run_all(std::move(tasks), limit, GatherScope::Until::first_failure);
     std::vector<T> values;
     values.reserve(children.size());
-    for (TaskRef<T>& child : children) values.push_back(child->result().move_out());
+    for (TaskRef<T>& child : children) {
+        const TaskRef<T> ended = std::move(child);  // goes while it is in the cache
+        values.push_back(ended->result().move_out());
+    }
     co_return values;
 }
 

@@ -74,7 +74,7 @@ public:
 
     // Runs `f` on the loop in one of its next turns. May be called from any thread, also before run().
     // Functions that are posted when the loop will never run again are destroyed with it. What `f` throws
-    // goes to the log sink.
+    // goes to the log sink. The loop must live until post() has returned; `f` may have run before that.
     void post(UniqueFunction f);
 
     // The time at the start of this turn.
@@ -136,11 +136,12 @@ private:
         } else {
             ready_head_ = &task;
             if (on_ready_) [[unlikely]]
-                (*on_ready_)();
+                tell_driver();
         }
         ready_tail_ = &task;
     }
 
+    [[gnu::cold]] void tell_driver() noexcept;
     [[noreturn]] static void throw_no_loop();
     void run_main(detail::TaskControl& main, bool end_others);
     void run_ready() noexcept;

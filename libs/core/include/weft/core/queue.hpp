@@ -145,7 +145,8 @@ public:
         explicit Next(BasicQueue& queue) noexcept : queue_(queue) {}
         // An item that was handed over but never taken (its frame was destroyed) is the next one's.
         ~Next() {
-            if (item_) queue_.put_back(std::move(*item_));
+            if (item_) [[unlikely]]
+                queue_.put_back(std::move(*item_));
         }
         bool await_ready() {
             if (cancel_pending()) return true;

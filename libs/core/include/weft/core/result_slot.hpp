@@ -8,6 +8,9 @@
 
 namespace weft::detail {
 
+// Throws what is moved out of `error`. Out of the callers' way, which are the resumptions of coroutines.
+[[noreturn, gnu::cold]] void rethrow(std::exception_ptr& error);
+
 template <class T>
 class ResultSlot {
     // A reference is kept as a pointer.
@@ -50,6 +53,7 @@ public:
         }
     }
 
+    [[nodiscard]] bool failed() const noexcept { return tag_ == Tag::error; }
     [[nodiscard]] std::exception_ptr error() const noexcept {
         return tag_ == Tag::error ? error_ : std::exception_ptr();
     }
@@ -65,7 +69,8 @@ public:
     }
 
     T move_out() {
-        if (tag_ == Tag::error) std::rethrow_exception(std::move(error_));
+        if (tag_ == Tag::error) [[unlikely]]
+            rethrow(error_);
         if constexpr (std::is_reference_v<T>) {
             return static_cast<T>(*value_);
         } else {
@@ -93,12 +98,14 @@ public:
     void set_value() noexcept {}
     void set_error(std::exception_ptr error) noexcept { error_ = std::move(error); }
     void take(ResultSlot& other) noexcept { error_ = std::move(other.error_); }
+    [[nodiscard]] bool failed() const noexcept { return error_ != nullptr; }
     [[nodiscard]] std::exception_ptr error() const noexcept { return error_; }
     void get() const {
         if (error_) std::rethrow_exception(error_);
     }
     void move_out() {
-        if (error_) std::rethrow_exception(std::move(error_));
+        if (error_) [[unlikely]]
+            rethrow(error_);
     }
 
 private:

@@ -30,6 +30,7 @@ struct ThreadState {
     Loop* loop;
     TaskControl* task;             // the task being resumed
     std::coroutine_handle<> next;  // trampoline: what the loop resumes when the running frame returns
+    bool root_ended;               // the root frame of the running task has reached its end
 };
 extern constinit thread_local ThreadState thread_state;
 
@@ -178,7 +179,7 @@ public:
     Awaiter operator co_await() && noexcept { return Awaiter(frame_); }
 
 private:
-    void destroy() noexcept {
+    [[gnu::always_inline]] void destroy() noexcept {
         if (!frame_.promise().continuation) [[unlikely]]
             detail::report_never_awaited(frame_);
         frame_.destroy();

@@ -177,8 +177,9 @@ public:
 
 protected:
     virtual ~TaskControl() = default;
-    // Moves the outcome out of the root frame. Called once, when that frame has ended.
-    virtual void take_result() noexcept = 0;
+    // Moves the outcome out of the root frame, and says whether that is a failure. Called once, when that
+    // frame has ended.
+    [[nodiscard]] virtual bool take_result() noexcept = 0;
     virtual void set_cancelled() noexcept = 0;
 
     std::coroutine_handle<> root_;
@@ -189,10 +190,10 @@ private:
     friend class Waiter;
     friend class TaskOwner;
     friend class TaskTree;
-    friend void root_finished() noexcept;
 
     void destroy() noexcept;  // reports an outcome that nobody took
     void run() noexcept;      // by the loop: resumes until the task parks or ends
+    bool start() noexcept;    // before the first resumption: false when there will be none
     void finish() noexcept;
     void abandon() noexcept;  // destroys the frames where they are suspended
 
@@ -213,7 +214,6 @@ private:
     std::uint16_t cancel_requests_ = 0;
     std::uint16_t cancels_due_ = 0;  // the next wait throws, once for all of them
     bool started_ : 1 = false;
-    bool root_ended_ : 1 = false;
     bool done_ : 1 = false;
     bool ended_cancelled_ : 1 = false;
     bool failed_ : 1 = false;
@@ -231,12 +231,13 @@ public:
     [[nodiscard]] ResultSlot<T>& result() noexcept { return result_; }
 
 private:
-    void take_result() noexcept override {
+    bool take_result() noexcept override {
         try {
             result_.take(Task<T>::Handle::from_address(root_.address()).promise().result);
         } catch (...) {  // the value's move constructor threw
             result_.set_error(std::current_exception());
         }
+        return result_.failed();
     }
     void set_cancelled() noexcept override;
 
