@@ -1,4 +1,5 @@
 #include "client_state.hpp"
+#include "inspect.hpp"
 
 #include <weft/core/timeout.hpp>
 #include <weft/mesh/client.hpp>
@@ -71,6 +72,15 @@ std::vector<Member> ClientConnection::members() const {
     std::vector<Member> out;
     for (const auto* entry : entries) out.push_back(entry->member);
     return out;
+}
+
+Task<Value> ClientConnection::inspect(std::string what, std::string node, Duration limit) const {
+    detail::CallSpec spec;
+    spec.receivers.assign(1, std::move(node));
+    spec.limit = limit;
+    spec.serde = Serde::msgpack;
+    return detail::call_one(state_, std::move(spec),
+                            detail::Invocation(std::string(own_prefix) + what, std::vector<Value>()));
 }
 
 namespace {

@@ -1,5 +1,7 @@
 #include "link.hpp"
 
+#include "extension.hpp"
+
 #include <weft/core/error.hpp>
 #include <weft/core/sleep.hpp>
 #include <weft/core/spawn.hpp>
@@ -36,6 +38,7 @@ Link::Link(std::unique_ptr<Stream> stream, LinkRole role, Duration stall_limit,
       stall_limit_(stall_limit),
       deadline_(*this),
       stall_(*this),
+      heartbeat_(*this),
       preamble_left_(role == LinkRole::server ? syn.size() : 0) {}
 
 void Link::start(const std::shared_ptr<Link>& self, std::shared_ptr<LinkHandler> handler) {
@@ -137,6 +140,7 @@ void Link::abort(std::string reason) noexcept {
     if (reason_.empty()) reason_ = std::move(reason);
     deadline_.disarm();
     stall_.disarm();
+    heartbeat_.disarm();
     TurnEnd::unlink();
     out_.clear();
     // Wakes the reader, which tells the handler.
@@ -172,7 +176,29 @@ void Link::dispatch_one(std::span<const std::byte> raw, const FrameHeader& heade
     Frame frame;
     if (const FrameFault fault = parse_frame(raw, header, frame); fault != FrameFault::none)
         throw DecodeError("it broke the protocol: " + std::string(to_string(fault)));
-    handler.on_frame(*this, frame);
+    if (frame.header.flag != Flag::extension) return handler.on_frame(*this, frame);
+    Extension extension;
+    if (!extended_) throw DecodeError("it broke the protocol: an extension that was not agreed upon");
+    if (!parse_extension(frame.data, extension)) throw DecodeError("it broke the protocol: a cut extension");
+    if (extension.kind == ExtKind::pong) return;
+    if (extension.kind != ExtKind::ping) return handler.on_extension(*this, frame, extension);
+    if (queued() < OutQueue::buffer_size) send_extension(*this, FrameHeader(), Route(), ExtKind::pong);
+}
+
+void Link::watch(Duration interval) {
+    heartbeat_interval_ = interval;
+    heard_ = loop_->now();
+    if (interval > Duration::zero()) loop_->arm_after(heartbeat_, interval);
+}
+
+void Link::beat() noexcept {
+    const Duration silence = loop_->now() - heard_;
+    if (silence >= 3 * heartbeat_interval_) return close("it has not answered for too long");
+    try {
+        if (silence >= heartbeat_interval_) send_extension(*this, FrameHeader(), Route(), ExtKind::ping);
+    } catch (...) {  // no memory: the next beat tries again
+    }
+    loop_->arm_after(heartbeat_, heartbeat_interval_);
 }
 
 std::size_t Link::dispatch(std::span<const std::byte> bytes, LinkHandler& handler) {
@@ -237,6 +263,7 @@ Task<void> Link::read_loop(std::shared_ptr<Link> self, std::shared_ptr<LinkHandl
                 reason = "it closed the connection";
                 break;
             }
+            if (status == IoResult::Status::ok) self->heard_ = self->loop_->now();
             if (status == IoResult::Status::would_block) {
                 reads = 0;
                 co_await self->stream_->read_readiness().wait();

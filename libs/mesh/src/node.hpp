@@ -24,6 +24,10 @@ struct OptionsAccess {
     std::size_t queue_calls;
     std::size_t queue_bytes;
     std::size_t send_limit;
+    std::size_t worker_in_flight;
+    std::size_t message_limit;
+    ThreadPool* pool;
+    Duration heartbeat;
     Duration stall_limit;
     Duration handshake_timeout;
     Duration backoff_first;

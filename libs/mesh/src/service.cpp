@@ -1,6 +1,8 @@
 #include "acceptor.hpp"
 #include "call_runner.hpp"
 #include "events.hpp"
+#include "extension.hpp"
+#include "inspect.hpp"
 
 #include <weft/mesh/error.hpp>
 #include <weft/mesh/handshake.hpp>
@@ -15,12 +17,14 @@ namespace {
 using namespace std::chrono_literals;
 }
 
-class Service::State final : public LinkHandler, public std::enable_shared_from_this<Service::State> {
+class Service::State final : public LinkHandler,
+                             public CallHost,
+                             public std::enable_shared_from_this<Service::State> {
 public:
     State(Options o, std::shared_ptr<detail::Registry> r)
         : options(std::move(o)),
           registry(std::move(r)),
-          runner(std::make_shared<CallRunner>(options, registry)) {}
+          runner(std::make_shared<CallRunner>(options, registry, *this)) {}
 
     void start();
     void abort(const std::string& reason) noexcept;
@@ -28,7 +32,11 @@ public:
     static Task<void> stop(std::shared_ptr<State> self);
     static Task<void> drain(std::shared_ptr<State> self);
     void on_frame(Link& link, const Frame& frame) override;
+    void on_extension(Link& link, const Frame& frame, const Extension& extension) override;
     void on_end(Link& link, const std::string& reason) noexcept override;
+    [[nodiscard]] std::size_t whole_limit(const Link& link, std::string_view caller) const override;
+    [[nodiscard]] bool inspect(std::string_view what, Value& out) const override;
+    [[nodiscard]] NodeStats all_stats() const;
 
     OptionsAccess options;
     std::shared_ptr<detail::Registry> registry;
@@ -97,12 +105,48 @@ std::vector<std::string> Service::members() const {
     std::sort(out.begin(), out.end());
     return out;
 }
-NodeStats Service::stats() const {
-    NodeStats out = state_->stats;
-    out.node = state_->options.name;
-    out.members = state_->names.size();
-    state_->runner->add_stats(out);
+NodeStats Service::stats() const { return state_->all_stats(); }
+
+NodeStats Service::State::all_stats() const {
+    NodeStats out = stats;
+    out.node = options.name;
+    out.members = names.size();
+    runner->add_stats(out);
     return out;
+}
+
+bool Service::State::inspect(std::string_view what, Value& out) const {
+    if (what == "stats") {
+        out = describe(all_stats());
+        return true;
+    }
+    if (what != "members") return false;
+    List list;
+    for (const auto& [name, link] : names)
+        list.items.push_back(Dict{{"name", name},
+                                  {"methods", List()},
+                                  {"address", link->peer()},
+                                  {"weft", link->extended()},
+                                  {"queued", link->queued()}});
+    out = std::move(list);
+    return true;
+}
+
+std::size_t Service::State::whole_limit(const Link& link, std::string_view) const {
+    return link.extended() ? max_message_size - max_metadata_size : SIZE_MAX;
+}
+
+void Service::State::on_extension(Link& link, const Frame& frame, const Extension& extension) {
+    const auto it = peers.find(&link);
+    if (it == peers.end() || it->second.refused) return;
+    ++stats.frames;
+    stats.bytes += frame.raw.size();
+    if (extension.kind == ExtKind::request && link.queued() > options.send_limit) {
+        ++stats.evicted;
+        throw Error("it does not read: " + std::to_string(link.queued()) + " bytes wait for it");
+    }
+    if (frame.header.wants_reply || extension.kind == ExtKind::request)
+        runner->extension(it->second.link, frame, extension);
 }
 
 void Service::State::start() {
@@ -160,6 +204,7 @@ void Service::State::on_end(Link& link, const std::string& reason) noexcept {
     if (it == peers.end()) return;
     options.log(options.name + ": " + link.peer() + " " + it->second.name + " is gone: " + reason);
     forget_name(it->second, MemberEvent::Kind::left, reason);
+    runner->forget(link);
     peers.erase(it);
     if (peers.empty()) empty_.set();
 }
@@ -216,6 +261,10 @@ void Service::State::handshake(Peer& peer, const Frame& frame) {
     peer.name = name;
     names[name] = peer.link.get();
     peer.link->keep();
+    if (type_option(asked.type, "weft") && !peer.link->extended()) {
+        peer.link->take_extensions();
+        peer.link->watch(options.heartbeat);
+    }
     send_handshake(peer, name, frame.header.id, true, std::nullopt);
     if (is_new) events.tell(MemberEvent(MemberEvent::Kind::joined, name));
 }
