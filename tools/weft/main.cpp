@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", WEFT_VERSION);
     int status = 0;
     weft::tool::add_lab_command(app, status);
+    weft::tool::add_mesh_command(app, status);
     weft::tool::add_ping_command(app, status);
     weft::tool::add_switch_command(app, status);
     try {
