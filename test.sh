@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# Sets up, builds and runs the tests. usage: ./test.sh [--sanitize] [--fuzz]
+# Sets up, builds and runs the tests. usage: ./test.sh [--sanitize] [--clang] [--fuzz]
 #   --sanitize  also builds with AddressSanitizer and UndefinedBehaviorSanitizer and runs the tests there, and with
 #               ThreadSanitizer what crosses threads
+#   --clang     also builds and runs the tests with clang, and clang-tidy over the library and the program
 #   --fuzz      also runs every fuzz target for a bounded time (scripts/fuzz.sh); the tests replay the seeds anyway
 set -euo pipefail
 cd "$(dirname "$0")"
 
 sanitize=false
+clang=false
 fuzz=false
 for argument in "$@"; do
     case "$argument" in
         --sanitize) sanitize=true ;;
+        --clang) clang=true ;;
         --fuzz) fuzz=true ;;
-        *) echo "usage: $0 [--sanitize] [--fuzz]" >&2; exit 2 ;;
+        *) echo "usage: $0 [--sanitize] [--clang] [--fuzz]" >&2; exit 2 ;;
     esac
 done
 
@@ -29,8 +32,16 @@ if $sanitize; then
     cmake --build --preset asan
     ctest --preset asan
     cmake --preset tsan >/dev/null
-    cmake --build --preset tsan --target core_test
-    ctest --preset tsan -R '^core_test\.'
+    # The doors between threads: Loop::post, ThreadPool, several loops, TLS contexts, the Asio bridge.
+    cmake --build --preset tsan --target core_test io_test tls_test asio_test
+    ctest --preset tsan -R '^(core|io|tls|asio)_test\.'
+fi
+
+if $clang; then
+    cmake --preset clang >/dev/null
+    cmake --build --preset clang
+    ctest --preset clang
+    scripts/tidy.sh
 fi
 
 if $fuzz; then

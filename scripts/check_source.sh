@@ -3,7 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-mapfile -t sources < <(git ls-files '*.cpp' '*.hpp')
+listed=$(git ls-files '*.cpp' '*.hpp')
+mapfile -t sources <<<"$listed"
 scripts/lint_coro.py "${sources[@]}"
 clang-format-16 --dry-run --Werror "${sources[@]}"
 scripts/check_docs.py

@@ -8,12 +8,13 @@ set -euo pipefail
 packages_build=(
     g++ cmake ninja-build ccache mold pkg-config
     libnghttp2-dev zlib1g-dev grpc-proto libprotobuf-dev protobuf-compiler libprotoc-dev libc-ares-dev
-    libssl-dev nlohmann-json3-dev libcli11-dev
+    libssl-dev nlohmann-json3-dev libcli11-dev libspdlog-dev
 )
 packages_test=(
-    libgtest-dev libgmock-dev
+    git libgtest-dev libgmock-dev libboost1.81-dev
     libgrpc++-dev protobuf-compiler-grpc
     iproute2 openssl procps python3 python3-venv
+    python3-grpcio python3-protobuf ruby-grpc nginx-light
     clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev
 )
 
@@ -22,6 +23,12 @@ case "${1:-}" in
     test) wanted=("${packages_build[@]}" "${packages_test[@]}") ;;
     *) echo "usage: $0 build|test" >&2; exit 2 ;;
 esac
+
+# What scripts/setup_peers.sh builds with; a newer one in PATH will do.
+if [ "$1" = test ]; then
+    command -v go >/dev/null || wanted+=(golang-go)
+    command -v npm >/dev/null || wanted+=(nodejs npm)
+fi
 
 missing=()
 for package in "${wanted[@]}"; do

@@ -1,13 +1,48 @@
-#!/bin/sh
-# Makes the Python peers of the interop tests: a virtual environment with grpcio, the official P4Runtime messages
-# and daffi (its wheels are for CPython 3.10 to 3.13).
-# usage: setup_peers.sh [folder]        (default: build/peers/venv)
-# Uses the system's Python; needs the python3-venv package and a reachable package index.
-set -eu
-venv=${1:-$(dirname "$0")/../build/peers/venv}
-if [ ! -x "$venv/bin/python" ]; then
-    mkdir -p "$(dirname "$venv")"
-    /usr/bin/python3 -m venv "$venv"
+#!/usr/bin/env bash
+# Makes the peers of the interop tests and benchmarks that Debian does not package: Python's grpcio, P4Runtime
+# messages and daffi; grpc-js; the official interop programs of Go.
+# usage: setup_peers.sh [folder]        (default: build/peers)
+# Each part is made once, and again when its list of versions changes. Uses what scripts/setup.sh installs (Python 3,
+# npm, Go from 1.19) or newer ones in PATH, and the package indexes of the three languages.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+folder=${1:-$root/build/peers}
+sources=$root/tests/interop/grpc/peers
+mkdir -p "$folder"
+folder=$(cd "$folder" && pwd)
+
+# fresh <part> <what it is made from…>: false when the part was made from the same.
+fresh() {
+    local part=$1 sum
+    shift
+    sum=$(cat "$@" | sha256sum | cut -d' ' -f1)
+    [ "$(cat "$folder/$part.made" 2>/dev/null)" != "$sum" ] || return 1
+    rm -f "$folder/$part.made"
+    made=$sum
+}
+done_with() { echo "$made" >"$folder/$1.made"; }
+
+wheels=(grpcio grpcio-tools protobuf googleapis-common-protos p4runtime 'daffi[msgpack]')
+if fresh venv <(echo "${wheels[@]}"); then
+    # daffi's wheels are for CPython 3.10 to 3.13, so the system's.
+    [ -x "$folder/venv/bin/python" ] || /usr/bin/python3 -m venv "$folder/venv"
+    "$folder/venv/bin/pip" install --quiet --disable-pip-version-check "${wheels[@]}"
+    "$folder/venv/bin/python" -c \
+        'import grpc, google.protobuf; print("grpcio", grpc.__version__, "protobuf", google.protobuf.__version__)'
+    done_with venv
 fi
-"$venv/bin/pip" install --quiet --disable-pip-version-check grpcio grpcio-tools protobuf googleapis-common-protos p4runtime 'daffi[msgpack]'
-"$venv/bin/python" -c 'import grpc, google.protobuf; print("grpcio", grpc.__version__, "protobuf", google.protobuf.__version__)'
+
+if fresh js "$sources/js/package.json" "$sources/js/package-lock.json"; then
+    mkdir -p "$folder/js"
+    cp "$sources/js/package.json" "$sources/js/package-lock.json" "$folder/js"
+    (cd "$folder/js" && npm ci --no-fund --no-audit --silent)
+    echo "grpc-js installed"
+    done_with js
+fi
+
+if fresh go "$sources"/go/*; then
+    echo "Building Go's interop programs"
+    (cd "$sources/go" && GOFLAGS=-mod=readonly GOTOOLCHAIN=local \
+        go build -o "$folder/go/bin/" google.golang.org/grpc/interop/client google.golang.org/grpc/interop/server)
+    done_with go
+fi

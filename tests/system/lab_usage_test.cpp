@@ -4,9 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <string>
 
 namespace weft {
@@ -69,6 +71,41 @@ TEST(WeftProgram, ping_answers_from_the_loopback) {
     const ProcessResult result = run_weft({"ping", "-c", "1", "127.0.0.1"});
     EXPECT_TRUE(result.ok()) << result.out << result.err;
     EXPECT_THAT(result.out, HasSubstr("127.0.0.1"));
+}
+
+TEST(WeftProgram, a_log_level_that_is_none_is_refused) {
+    const ProcessResult result = run_weft({"--log-level", "loud", "switch", "--help"});
+    EXPECT_EQ(result.status.code, 2);
+    EXPECT_THAT(result.err, HasSubstr("loud"));
+    EXPECT_TRUE(run_weft({"--log-level", "debug", "ping", "-c", "1", "127.0.0.1"}).ok());
+}
+
+TEST(WeftProgram, sigusr1_shows_the_tasks_and_the_program_goes_on) {
+    const auto args = weft_command({"ping", "-c", "2", "-i", "100", "127.0.0.1"});
+    const auto scenario = [&]() -> Task<void> {
+        Process ping(args, ProcessOptions().stdio(Stdio::null, Stdio::pipe, Stdio::pipe));
+        std::string out;
+        std::string err;
+        // Each piece as it comes: the first answer, then the tasks.
+        const auto read_until = [](Stream& from, std::string& to, std::string text) -> Task<void> {
+            std::string piece(1000, ' ');
+            while (to.find(text) == std::string::npos) {
+                const std::size_t n = co_await from.read_some(std::as_writable_bytes(std::span(piece)));
+                if (n == 0) throw Error("the program ended after: " + to);
+                to.append(piece, 0, n);
+            }
+        };
+        co_await read_until(*ping.out(), out, "127.0.0.1");
+        ping.signal(SIGUSR1);
+        co_await read_until(*ping.err(), err, "waits");
+        EXPECT_THAT(err, HasSubstr("main: waits"));
+        EXPECT_THAT(err, HasSubstr("ping.cpp:"));
+        ping.signal(SIGINT);
+        const ExitStatus status = co_await ping.wait();
+        EXPECT_EQ(status.code, 128 + SIGINT) << status.to_string();
+    };
+    Loop loop;
+    loop.run(timeout(std::chrono::seconds(20), scenario()));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // weft lab: run a topology, check it, draw it.
 #include "command.hpp"
 #include "lab_report.hpp"
+#include "run_program.hpp"
 
 #include <weft/core.hpp>
 #include <weft/lab/controller.hpp>
@@ -106,7 +107,7 @@ int run_command(const RunOptions& options) {
         return cannot_run;
     }
     bool all_answered = false;
-    const int status = run(run_lab(std::move(topology), options, all_answered));
+    const int status = run_program(run_lab(std::move(topology), options, all_answered));
     if (status != 0) return options.stay && status == exit_status_of_signal(2) ? 0 : status;
     return all_answered ? 0 : failed;
 }

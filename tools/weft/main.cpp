@@ -1,5 +1,6 @@
 // The weft program: every module from a shell.
 #include "command.hpp"
+#include "run_program.hpp"
 
 #include <weft/core/error.hpp>
 
@@ -12,6 +13,7 @@ int main(int argc, char** argv) {
     app.name("weft");
     app.require_subcommand(1);
     app.set_version_flag("--version", WEFT_VERSION);
+    weft::tool::add_log_option(app);
     int status = 0;
     weft::tool::add_lab_command(app, status);
     weft::tool::add_mesh_command(app, status);

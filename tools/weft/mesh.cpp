@@ -1,6 +1,7 @@
 // weft mesh: look into a mesh, call what its nodes offer, run a router.
 #include "command.hpp"
 #include "mesh_options.hpp"
+#include "run_program.hpp"
 #include "text.hpp"
 
 #include <weft/core.hpp>
@@ -255,7 +256,7 @@ void add(CLI::App& mesh, const Command& command, int& status, const char* name, 
     sub->callback([command, body, &status] {
         int result = cannot_run;
         auto main = [](Command c, Task<int> (*f)(Command), int& out) -> Task<void> { out = co_await f(c); };
-        const int ended = run(main(command, body, result));
+        const int ended = run_program(main(command, body, result));
         status = ended != 0 ? ended : result;
     });
 }

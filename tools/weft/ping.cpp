@@ -1,5 +1,6 @@
 // weft ping: ICMP echo to several addresses at once.
 #include "command.hpp"
+#include "run_program.hpp"
 #include "text.hpp"
 
 #include <weft/core.hpp>
@@ -90,7 +91,7 @@ void add_ping_command(CLI::App& app, int& status) {
         ->check(CLI::Range(0.001, 3600.0));
     ping->callback([command, &status] {
         bool all_answered = false;
-        const int ended = run(ping_all(*command, all_answered));
+        const int ended = run_program(ping_all(*command, all_answered));
         status = ended != 0 ? ended : all_answered ? 0 : failed;
     });
 }

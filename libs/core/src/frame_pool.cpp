@@ -29,8 +29,7 @@ thread_local PoolReleaser pool_releaser;
 void* allocate_frame_slow(std::size_t size) {
     if (!pool_releaser.armed) return nullptr;  // odr-use: constructs it
     // Rounded up, so that a block may serve every size of its class.
-    const std::size_t rounded = (size + FramePool::granularity - 1) & ~(FramePool::granularity - 1);
-    return ::operator new(rounded);
+    return ::operator new(FramePool::block_size(FramePool::class_of(size)));
 }
 
 void free_frame_slow(void* memory, std::size_t) noexcept { ::operator delete(memory); }

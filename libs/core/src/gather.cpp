@@ -14,7 +14,7 @@ std::string describe(const std::exception_ptr& error) {
 }
 
 void GatherScope::child_done(TaskControl& child) noexcept {
-    if (until_ == Until::first_failure && !stopping() && child.error()) {
+    if (until_ == Until::first_failure && child.failed() && !stopping()) {
         failure_ = child.error();
         cancel_children();
     }

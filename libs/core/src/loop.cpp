@@ -1,5 +1,6 @@
 #include <weft/core/error.hpp>
 #include <weft/core/loop.hpp>
+#include <weft/core/loop_driver.hpp>
 #include <weft/core/unique_fd.hpp>
 
 #include <algorithm>
@@ -88,11 +89,7 @@ Loop::~Loop() {
     detail::thread_state.loop = outer;
 }
 
-Loop& Loop::current() {
-    if (!detail::thread_state.loop)
-        throw UsageError("no weft loop runs on this thread; start one with weft::run");
-    return *detail::thread_state.loop;
-}
+void Loop::throw_no_loop() { throw UsageError("no weft loop runs on this thread; start one with weft::run"); }
 
 detail::TaskOwner& Loop::root() noexcept { return *root_; }
 
@@ -207,7 +204,7 @@ void Loop::poll(bool block) {
     run_posted();
 }
 
-void Loop::run_main(detail::TaskControl& main) {
+void Loop::run_main(detail::TaskControl& main, bool end_others) {
     if (detail::thread_state.loop)
         throw UsageError("a loop already runs on this thread; co_await the task instead of running it");
     struct Running {
@@ -227,8 +224,55 @@ void Loop::run_main(detail::TaskControl& main) {
         }
     };
     run_until([&] { return main.done(); });
+    if (!end_others) return;
     root_->cancel_children();
     run_until([&] { return !root_->has_children(); });
+}
+
+// LoopDriver: the loop's turn without its waiting.
+
+int LoopDriver::native_handle() const noexcept { return loop_.backend_->epoll.get(); }
+
+void LoopDriver::step() {
+    const Inside inside(*this);
+    loop_.poll(false);
+    loop_.run_ready();
+    IntrusiveList<TurnEnd, TurnEndTag> ends;
+    ends.splice_back(loop_.turn_ends_);
+    while (!ends.empty()) ends.pop_front().on_turn_end();
+}
+
+std::optional<TimePoint> LoopDriver::next_step() const noexcept {
+    if (loop_.ready_head_ || !loop_.turn_ends_.empty()) return loop_.now_;
+    const std::uint64_t tick = loop_.backend_->wheel.next_tick();
+    if (tick == TimerWheel::no_tick) return std::nullopt;
+    return loop_.epoch_ + milliseconds(tick);
+}
+
+void LoopDriver::cancel_all() {
+    {
+        const Inside inside(*this);
+        loop_.root_->cancel_children();
+    }
+    if (loop_.ready_head_ && on_ready_) on_ready_();
+}
+
+LoopDriver::~LoopDriver() { loop_.on_ready_ = nullptr; }
+
+void LoopDriver::on_ready(UniqueFunction f) {
+    on_ready_ = std::move(f);
+    loop_.on_ready_ = on_ready_ ? &on_ready_ : nullptr;
+}
+
+LoopDriver::Inside::Inside(LoopDriver& driver) : driver_(driver) {
+    if (detail::thread_state.loop) throw UsageError("drive a loop inside of another");
+    detail::thread_state.loop = &driver_.loop_;
+    driver_.loop_.on_ready_ = nullptr;
+}
+
+LoopDriver::Inside::~Inside() {
+    detail::thread_state.loop = nullptr;
+    driver_.loop_.on_ready_ = driver_.on_ready_ ? &driver_.on_ready_ : nullptr;
 }
 
 }  // namespace weft

@@ -20,13 +20,14 @@ namespace {
 
 class Fleet {
 public:
-    Fleet(std::function<Task<void>(unsigned)> main, unsigned count)
-        : main_(std::move(main)), members_(count), running_(count) {}
+    Fleet(std::function<Task<void>(unsigned)> main, unsigned count, const RunOptions& options)
+        : main_(std::move(main)), options_(options), members_(count), running_(count) {}
 
     // One member's whole life, on its thread.
     void run_member(unsigned index) noexcept {
         try {
             Loop loop;
+            options_.apply_to(loop);
             const Registered registered(*this, index, loop);
             loop.run(index == 0 ? lead(this) : member(this, index));
         } catch (...) {
@@ -125,6 +126,7 @@ private:
     }
 
     std::function<Task<void>(unsigned)> main_;
+    const RunOptions& options_;
     std::vector<Member> members_;
     std::atomic<unsigned> running_;
     std::atomic<bool> stopping_ = false;
@@ -144,7 +146,7 @@ unsigned usable_cores() {
 int run(std::function<Task<void>(unsigned)> main, RunOptions options) {
     if (!main) throw UsageError("run() without a main function");
     const unsigned count = options.loops() == 0 ? usable_cores() : options.loops();
-    Fleet fleet(std::move(main), count);
+    Fleet fleet(std::move(main), count, options);
     std::vector<std::thread> threads;
     try {
         const detail::BlockedSignals blocked;

@@ -44,7 +44,7 @@ void TaskOwner::cancel_children() noexcept {
     children_.for_each([](TaskControl& child) { child.cancel(); });
 }
 
-TaskControl::TaskControl(Loop& loop, TaskOwner& owner, std::coroutine_handle<> root, std::string name)
+TaskControl::TaskControl(Loop& loop, TaskOwner& owner, std::coroutine_handle<> root, std::string&& name)
     : root_(root), resume_point_(root), loop_(&loop), owner_(&owner), name_(std::move(name)) {
     if (thread_state.task) context_ = thread_state.task->context_;
     if (!owner.linked()) loop.owners_.push_back(owner);
@@ -111,6 +111,7 @@ void TaskControl::finish() noexcept {
     std::exchange(root_, nullptr).destroy();
     done_ = true;
     if (const std::exception_ptr failure = error()) {
+        failed_ = true;
         try {
             std::rethrow_exception(failure);
         } catch (const Cancelled&) {
@@ -140,6 +141,7 @@ void TaskControl::abandon() noexcept {
         std::exchange(waiter_, nullptr)->task_ = nullptr;
     }
     set_cancelled();
+    failed_ = true;
     std::exchange(root_, nullptr).destroy();
     while (!joiners_.empty()) joiners_.pop_front().task_abandoned();
     // A queued task is released when the queue reaches it.
@@ -147,7 +149,7 @@ void TaskControl::abandon() noexcept {
 }
 
 void TaskControl::destroy() noexcept {
-    if (!retrieved_ && !ended_cancelled_ && error()) loop_->report_lost(*this);
+    if (!retrieved_ && !ended_cancelled_ && failed_) loop_->report_lost(*this);
     delete this;
 }
 

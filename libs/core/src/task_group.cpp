@@ -41,7 +41,7 @@ void TaskGroup::Join::cancel_wait() noexcept {
 }
 
 void TaskGroup::child_done(detail::TaskControl& child) noexcept {
-    if (child.error() && !child.ended_cancelled()) fail(child.name(), child.error());
+    if (child.failed() && !child.ended_cancelled()) fail(child.name(), child.error());
     if (join_ && !has_children()) std::exchange(join_, nullptr)->wake();
 }
 

@@ -395,6 +395,13 @@ TEST(Channel, without_capacity_is_a_rendezvous) {
         EXPECT_EQ(last, 2);
         auto end = co_await channel.receiver.next();
         EXPECT_FALSE(end);
+        bool closed = false;
+        try {
+            co_await channel.receiver.receive();
+        } catch (const ClosedError&) {
+            closed = true;
+        }
+        EXPECT_TRUE(closed);
         co_await handle;
     };
     run_manual(main());

@@ -29,6 +29,8 @@ std::optional<Duration> Call::time_remaining() const noexcept {
     return std::max(Duration::zero(), *deadline - Clock::now());
 }
 
+bool Call::last_response_compressed() const noexcept { return call_->last_compressed(); }
+
 std::string Call::peer() const { return call_->peer(); }
 
 }  // namespace weft::grpc

@@ -1,5 +1,6 @@
 #include "channel_core.hpp"
 
+#include <weft/core/error.hpp>
 #include <weft/grpc/channel.hpp>
 
 namespace weft::grpc {
@@ -41,6 +42,12 @@ const std::string& Channel::target() const noexcept { return core_->target_text(
 Channel insecure_channel(std::string target, ChannelOptions options) {
     return Channel(
         Pimpl<detail::ChannelCore>(new detail::ChannelCore(std::move(target), std::move(options))));
+}
+
+Channel secure_channel(std::string target, const TlsContext& tls, ChannelOptions options) {
+    if (tls.is_server()) throw UsageError("secure_channel() with a server's TlsContext");
+    return Channel(Pimpl<detail::ChannelCore>(
+        new detail::ChannelCore(std::move(target), std::move(options), std::make_unique<TlsContext>(tls))));
 }
 
 }  // namespace weft::grpc

@@ -17,11 +17,13 @@ constexpr Duration between_resolutions = std::chrono::seconds(30);
 
 }  // namespace
 
-ChannelCore::ChannelCore(std::string target, ChannelOptions options)
+ChannelCore::ChannelCore(std::string target, ChannelOptions options, std::unique_ptr<TlsContext> tls)
     : target_text_(std::move(target)),
       target_(parse_target(target_text_)),
       options_(std::move(options)),
+      tls_(std::move(tls)),
       keepalive_time_(options_.keepalive_time) {
+    local_ = target_text_.starts_with("unix:") || target_text_.starts_with("unix-abstract:");
     if (!options_.config.empty()) config_ = ServiceConfig(options_.config);
     throttle_ = config_.throttle();
     const std::string& policy = options_.balancing.empty() ? config_.balancing() : options_.balancing;
@@ -44,6 +46,14 @@ ChannelCore::~ChannelCore() {
     end_all(Status(StatusCode::cancelled, "the channel was dropped"));
     subchannels_.clear();
     retired_.clear();
+}
+
+std::string ChannelCore::tls_name() const {
+    if (!options_.tls_name.empty()) return options_.tls_name;
+    if (!target_.host.empty()) return target_.host;
+    std::string host = target_.authority;
+    if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
+    return host.substr(0, host.rfind(':'));
 }
 
 void ChannelCore::task_ended() noexcept {

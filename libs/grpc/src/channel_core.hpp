@@ -8,6 +8,7 @@
 
 #include <weft/core/event.hpp>
 #include <weft/core/task_control.hpp>
+#include <weft/core/tls_context.hpp>
 #include <weft/grpc/channel.hpp>
 
 #include <memory>
@@ -18,7 +19,7 @@ namespace weft::grpc::detail {
 
 class ChannelCore final {
 public:
-    ChannelCore(std::string target, ChannelOptions options);
+    ChannelCore(std::string target, ChannelOptions options, std::unique_ptr<TlsContext> tls = nullptr);
     ~ChannelCore();
 
     // Puts the call on a connection, or queues it until there is one.
@@ -35,6 +36,12 @@ public:
     [[nodiscard]] const ChannelOptions& options() const noexcept { return options_; }
     [[nodiscard]] const ServiceConfig& config() const noexcept { return config_; }
     [[nodiscard]] RetryThrottle& throttle() noexcept { return throttle_; }
+    // Null on an insecure channel.
+    [[nodiscard]] TlsContext* tls() const noexcept { return tls_.get(); }
+    // Nobody on the way can read what calls carry.
+    [[nodiscard]] bool confidential() const noexcept { return tls_ || local_; }
+    // What the server's certificate is to name.
+    [[nodiscard]] std::string tls_name() const;
     [[nodiscard]] const Target& target() const noexcept { return target_; }
     [[nodiscard]] const std::string& authority() const noexcept { return authority_; }
     [[nodiscard]] const std::string& user_agent() const noexcept { return user_agent_; }
@@ -63,6 +70,7 @@ private:
     std::string target_text_;
     Target target_;
     ChannelOptions options_;
+    std::unique_ptr<TlsContext> tls_;
     ServiceConfig config_;
     RetryThrottle throttle_;
     std::string authority_;
@@ -70,6 +78,7 @@ private:
     std::string last_error_;
     Duration keepalive_time_;
     bool round_robin_ = false;
+    bool local_ = false;  // a unix socket
 
     ChannelConnectivity state_ = ChannelConnectivity::idle;
     Event changed_;    // pulsed at every change of state

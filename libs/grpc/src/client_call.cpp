@@ -58,7 +58,10 @@ ClientCall::ClientCall(ChannelCore& channel, CallKind kind, std::string_view met
             max_send_ = least(max_send_, config->max_request);
             reader_ = MessageReader(least(reader_.limit(), config->max_response));
         }
-        if (purpose == Purpose::user && !channel.options().interceptors.empty()) {
+        const bool intercepted = purpose == Purpose::user && !channel.options().interceptors.empty();
+        if (!intercepted && (options_.credentials() || !channel.options().credentials.empty()))
+            credentials_ = std::make_unique<CredentialsStep>(*this, channel, options_.credentials());
+        if (intercepted) {
             interception_ = std::make_unique<Interception>(*this, channel);
         } else if (channel.options().retries) {
             keep_sent(std::max<std::size_t>(channel.options().retry_buffer, 1));
@@ -79,7 +82,9 @@ ClientCall::~ClientCall() {
         if (wait.waiting()) wait.wake();
     });
     if (!ended_) fail(Status(StatusCode::cancelled, "the call object was dropped"));
-    interception_.reset();  // its tasks use the rest
+    // Their tasks use the rest.
+    interception_.reset();
+    credentials_.reset();
 }
 
 void ClientCall::launch() {
@@ -89,7 +94,18 @@ void ClientCall::launch() {
         loop.arm(*this, *deadline_);
     }
     if (interception_) return interception_->start();
+    if (credentials_) return credentials_->start();
     channel_->submit(*this);
+}
+
+void ClientCall::add_metadata(const Metadata& more) {
+    Metadata all = options_.metadata();
+    for (const auto& [key, value] : more) all.add(key, value);
+    std::move(options_).metadata(std::move(all));
+}
+
+const std::string& ClientCall::authority() const noexcept {
+    return options_.authority().empty() ? channel_->authority() : options_.authority();
 }
 
 void ClientCall::half_close() noexcept {
@@ -123,9 +139,9 @@ void ClientCall::send_request(http2::Session& session) {
     };
     std::string timeout;
     add(":method", "POST");
-    add(":scheme", "http");
+    add(":scheme", channel_->tls() ? "https" : "http");
     add(":path", method_);
-    add(":authority", options_.authority().empty() ? channel_->authority() : options_.authority());
+    add(":authority", authority());
     if (deadline_) {
         timeout = wire::format_timeout(*deadline_ - Loop::current().now());
         add("grpc-timeout", timeout, true);
@@ -423,6 +439,7 @@ void ClientCall::finish(Status status) noexcept {
     disarm();
     if (attempts_) attempts_->disarm();
     if (interception_) interception_->stop();
+    if (credentials_) credentials_->stop();
     drop_sent();
     ListHook<PendingCallTag>::unlink();
     if (channel_) std::exchange(channel_, nullptr)->remove_active(*this);
@@ -464,6 +481,9 @@ CallDetails ClientCall::details() const {
     details.metadata = options_.metadata();
     details.wait_for_ready = wait_for_ready_;
     details.authority = options_.authority();
+    details.compression = options_.compression();
+    details.max_receive_message_length = options_.max_receive_message_length();
+    details.credentials = options_.credentials();
     details.many_requests = many_requests();
     details.many_responses = many_responses();
     return details;

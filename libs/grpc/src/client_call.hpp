@@ -5,6 +5,7 @@
 //      └──────────────────────────┴─────────── finish ─────────────────┴──> ended
 #pragma once
 
+#include "credentials_step.hpp"
 #include "message_reader.hpp"
 #include "service_config.hpp"
 
@@ -55,6 +56,7 @@ public:
     std::byte* prepare_message(std::size_t size);
     void commit_message(std::size_t size) noexcept;
     void half_close() noexcept;
+    [[nodiscard]] bool last_compressed() const noexcept { return reader_.last_compressed(); }
     // The next message is not compressed.
     void skip_compression() noexcept { skip_compression_ = true; }
     using Exchange::output_ended;
@@ -92,6 +94,9 @@ public:
     [[nodiscard]] const Metadata& trailing_metadata() const noexcept { return trailing_; }
     [[nodiscard]] const std::optional<TimePoint>& deadline() const noexcept { return deadline_; }
     [[nodiscard]] const std::string& method() const noexcept { return method_; }
+    // Before attach().
+    void add_metadata(const Metadata& more);
+    [[nodiscard]] const std::string& authority() const noexcept;
     [[nodiscard]] const std::string& peer() const noexcept { return peer_; }
 
 private:
@@ -139,6 +144,7 @@ private:
     IntrusiveList<CallWait> waits_;
     std::unique_ptr<Attempts> attempts_;
     std::unique_ptr<Interception> interception_;
+    std::unique_ptr<CredentialsStep> credentials_;
     std::vector<Pimpl<DoneCallback>> done_callbacks_;
     std::optional<std::int64_t> pushback_ms_;  // negative: the server wants no other attempt
     int unsent_attempts_ = 0;

@@ -168,6 +168,10 @@ Task<Pimpl<RawCall>> ClientContinuation::operator()(CallDetails details, std::op
         .metadata(std::move(details.metadata))
         .authority(std::move(details.authority))
         .wait_for_ready(details.wait_for_ready);
+    if (details.compression) std::move(options).compression(*details.compression);
+    if (details.max_receive_message_length)
+        std::move(options).max_receive_message_length(*details.max_receive_message_length);
+    if (details.credentials) std::move(options).credentials(*details.credentials);
     detail::ClientCallPtr call(new detail::ClientCall(channel_, kind, details.method, std::move(options),
                                                       detail::ClientCall::Purpose::inner));
     if (request) {

@@ -21,7 +21,8 @@ MessageReader::Front MessageReader::front() const noexcept {
 }
 
 MessageReader::Payload MessageReader::decode() {
-    if (decoded_ || buffer_.data()[0] == std::byte{0}) return Payload::ok;
+    last_compressed_ = buffer_.data()[0] != std::byte{0};
+    if (decoded_ || !last_compressed_) return Payload::ok;
     switch (wire::decompress(encoding_, buffer_.bytes().subspan(prefix_size, length()), limit_, plain_)) {
         case wire::DecompressResult::ok:
             decoded_ = true;

@@ -63,6 +63,8 @@ public:
         buffer_.clear();
     }
 
+    // The message that was decoded last had flag 1.
+    [[nodiscard]] bool last_compressed() const noexcept { return last_compressed_; }
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
     // "message of 5000000 bytes is over the limit of 4194304"
     [[nodiscard]] std::string too_large_text() const;
@@ -74,6 +76,7 @@ private:
     std::vector<std::byte> plain_;
     Compression encoding_ = Compression::identity;
     bool decoded_ = false;
+    bool last_compressed_ = false;
     std::size_t limit_;
 };
 

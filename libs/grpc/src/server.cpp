@@ -4,6 +4,7 @@
 #include <weft/core/error.hpp>
 #include <weft/core/sleep.hpp>
 #include <weft/core/timeout.hpp>
+#include <weft/core/tls_stream.hpp>
 #include <weft/grpc/add_connection.hpp>
 #include <weft/grpc/server.hpp>
 
@@ -57,14 +58,14 @@ MethodHandler* ServerState::find(std::string_view method) const {
     return nullptr;
 }
 
-int ServerState::add_port(std::string_view address) {
+int ServerState::add_port(std::string_view address, std::optional<TlsContext> tls, TlsRenewal* renewal) {
     const Target target = parse_target(address);
     if (target.addresses.empty())
         throw UsageError("listen on '" + std::string(address) +
                          "': write an IP address or localhost, and a port");
-    listeners_.push_back(std::make_unique<Listener>(target.addresses.front()));
-    const int port = listeners_.back()->port();
-    if (started_) spawn_owned(accept_from(*listeners_.back()), "grpc accept");
+    ports_.push_back(std::make_unique<Port>(Listener(target.addresses.front()), std::move(tls), renewal));
+    const int port = ports_.back()->listener.port();
+    if (started_) spawn_owned(accept_from(*ports_.back()), "grpc accept");
     return port;
 }
 
@@ -76,24 +77,55 @@ void ServerState::start() {
     if (stopping_) throw UsageError("start() of a server that was stopped");
     if (started_) throw UsageError("start() of a server that runs");
     started_ = true;
-    for (const auto& listener : listeners_) spawn_owned(accept_from(*listener), "grpc accept");
+    for (const auto& port : ports_) spawn_owned(accept_from(*port), "grpc accept");
 }
 
-Task<void> ServerState::accept_from(Listener& listener) {
+Task<void> ServerState::accept_from(Port& port) {
     for (;;) {
-        auto stream = co_await listener.accept();
+        auto stream = co_await port.listener.accept();
         if (stopping_) co_return;
-        spawn_owned(serve(std::move(stream)), "grpc connection");
+        if (port.tls) {
+            try {
+                if (port.renewal) port.renewal->renew(*port.tls);
+            } catch (const std::exception&) {  // what the context had is still good
+            }
+            spawn_owned(serve_secure(std::move(stream), *port.tls), "grpc connection");
+        } else {
+            const bool local = port.listener.local_address().is_unix();
+            const auto security = local ? TransportSecurity::local : TransportSecurity::none;
+            spawn_owned(serve(std::move(stream), security, {}), "grpc connection");
+        }
     }
 }
 
 void ServerState::add_connection(std::unique_ptr<Stream> stream) {
     if (stopping_) throw ClosedError("add_connection() to a server that was stopped");
-    spawn_owned(serve(std::move(stream)), "grpc connection");
+    spawn_owned(serve(std::move(stream), TransportSecurity::local, {}), "grpc connection");
 }
 
-Task<void> ServerState::serve(std::unique_ptr<Stream> stream) {
-    ServerConnection connection(*this, std::move(stream));
+// A client that fails the handshake is its own problem: the connection is closed.
+Task<void> ServerState::serve_secure(std::unique_ptr<Stream> stream, TlsContext tls) {
+    std::unique_ptr<TlsStream> secure;
+    try {
+        secure = co_await tls_accept(std::move(stream), std::move(tls));
+    } catch (const weft::Error&) {
+        co_return;
+    }
+    // Peers that speak no gRPC are refused here (PROTOCOL-HTTP2: ALPN h2).
+    if (secure->alpn() != "h2") co_return;
+    std::vector<std::string> identities;
+    if (const auto certificate = secure->peer_certificate()) {
+        for (const auto* names : {&certificate->uris, &certificate->dns_names, &certificate->ip_addresses})
+            identities.insert(identities.end(), names->begin(), names->end());
+        if (identities.empty()) identities.push_back(certificate->subject);
+    }
+    co_await serve(std::move(secure), TransportSecurity::tls, std::move(identities));
+}
+
+Task<void> ServerState::serve(std::unique_ptr<Stream> stream, TransportSecurity security,
+                              std::vector<std::string> identities) {
+    ServerConnection connection(*this, std::move(stream), security);
+    connection.set_identities(std::move(identities));
     if (stopping_) connection.session().shut_down();
     co_await connection.run();
 }
@@ -148,7 +180,7 @@ Task<void> ServerState::stop(Duration grace) {
     grace_end_ = stopping_ ? std::min(grace_end_, end) : end;
     if (!stopping_) {
         stopping_ = true;
-        for (const auto& listener : listeners_) listener->close();
+        for (const auto& port : ports_) port->listener.close();
         connections_.for_each([](ServerConnection& connection) { connection.session().shut_down(); });
     }
     changed_.set();
@@ -182,6 +214,14 @@ Server::~Server() = default;
 void Server::add_service(Service& service) { state_->add_service(service); }
 void Server::add_generic_handler(GenericHandler& handler) { state_->add_generic_handler(handler); }
 int Server::add_insecure_port(std::string_view address) { return state_->add_port(address); }
+int Server::add_secure_port(std::string_view address, const TlsContext& tls) {
+    if (!tls.is_server()) throw UsageError("add_secure_port() with a client's TlsContext");
+    return state_->add_port(address, tls);
+}
+int Server::add_secure_port(std::string_view address, const TlsContext& tls, TlsRenewal& renewal) {
+    if (!tls.is_server()) throw UsageError("add_secure_port() with a client's TlsContext");
+    return state_->add_port(address, tls, &renewal);
+}
 Task<void> Server::start() {
     state_->start();
     co_return;

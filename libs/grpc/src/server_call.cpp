@@ -23,6 +23,10 @@ ServerCall::~ServerCall() {
     uncount();
 }
 
+const std::vector<std::string>& ServerCall::peer_identities() const noexcept {
+    return connection_.identities();
+}
+TransportSecurity ServerCall::transport_security() const noexcept { return connection_.security(); }
 const std::string& ServerCall::peer() const noexcept { return connection_.session().peer(); }
 
 void ServerCall::on_headers(http2::HeaderBlock fields, bool end, bool oversized) noexcept {

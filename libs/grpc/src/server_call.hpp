@@ -42,6 +42,8 @@ public:
     [[nodiscard]] const std::string& authority() const noexcept { return authority_; }
     [[nodiscard]] const Metadata& metadata() const noexcept { return metadata_; }
     [[nodiscard]] const std::string& peer() const noexcept;
+    [[nodiscard]] const std::vector<std::string>& peer_identities() const noexcept;
+    [[nodiscard]] TransportSecurity transport_security() const noexcept;
     [[nodiscard]] std::optional<TimePoint> deadline() const noexcept { return deadline_; }
     // Nothing that the handler sends reaches the client any more.
     [[nodiscard]] bool over() const noexcept { return finished_ || closed_; }
@@ -54,6 +56,7 @@ public:
     void set_outcome(Status status) { outcome_ = std::move(status); }
     [[nodiscard]] const Status& outcome() const noexcept { return outcome_; }
     void set_compression(Compression algorithm);
+    [[nodiscard]] bool last_compressed() const noexcept { return reader_.last_compressed(); }
     void skip_compression() noexcept { skip_compression_ = true; }
 
     std::byte* prepare_message(std::size_t size);

@@ -25,9 +25,11 @@ constexpr int most_ping_strikes = 2;
 
 }  // namespace
 
-ServerConnection::ServerConnection(ServerState& server, std::unique_ptr<Stream> stream)
+ServerConnection::ServerConnection(ServerState& server, std::unique_ptr<Stream> stream,
+                                   TransportSecurity security)
     : server_(server),
-      session_(std::move(stream), http2::Role::server, *this, session_options(server.options())) {
+      session_(std::move(stream), http2::Role::server, *this, session_options(server.options())),
+      security_(security) {
     server.connection_added(*this);
     Loop& loop = Loop::current();
     if (const Duration age = server.options().max_age; age != Duration::max()) {

@@ -11,6 +11,10 @@ namespace weft::grpc {
 std::string_view ServerContext::method() const noexcept { return call_.method(); }
 const Metadata& ServerContext::invocation_metadata() const noexcept { return call_.metadata(); }
 const std::string& ServerContext::peer() const noexcept { return call_.peer(); }
+const std::vector<std::string>& ServerContext::peer_identities() const noexcept {
+    return call_.peer_identities();
+}
+TransportSecurity ServerContext::transport_security() const noexcept { return call_.transport_security(); }
 const std::string& ServerContext::authority() const noexcept { return call_.authority(); }
 std::optional<TimePoint> ServerContext::deadline() const noexcept { return call_.deadline(); }
 
@@ -39,6 +43,8 @@ void ServerContext::set_details(std::string details) {
 StatusCode ServerContext::code() const noexcept { return call_.outcome().code(); }
 const std::string& ServerContext::details() const noexcept { return call_.outcome().details(); }
 void ServerContext::set_compression(Compression algorithm) { call_.set_compression(algorithm); }
+bool ServerContext::last_request_compressed() const noexcept { return call_.last_compressed(); }
+
 void ServerContext::disable_next_message_compression() noexcept { call_.skip_compression(); }
 
 void ServerContext::abort_with_status(Status status) {

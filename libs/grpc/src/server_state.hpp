@@ -6,11 +6,14 @@
 #include <weft/core/event.hpp>
 #include <weft/core/listener.hpp>
 #include <weft/core/task_control.hpp>
+#include <weft/core/tls_context.hpp>
+#include <weft/grpc/credentials.hpp>
 #include <weft/grpc/server.hpp>
 #include <weft/http2/session.hpp>
 
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -23,7 +26,7 @@ class ServerState;
 // One client's connection. Owned by its task.
 class ServerConnection final : public http2::SessionHandler, public ListHook<> {
 public:
-    ServerConnection(ServerState& server, std::unique_ptr<Stream> stream);
+    ServerConnection(ServerState& server, std::unique_ptr<Stream> stream, TransportSecurity security);
     ~ServerConnection();
 
     http2::Exchange* on_request() override;
@@ -32,6 +35,10 @@ public:
     void call_over(ServerCall& call) noexcept;
 
     [[nodiscard]] ServerState& server() noexcept { return server_; }
+    // What the client's certificate names.
+    [[nodiscard]] const std::vector<std::string>& identities() const noexcept { return identities_; }
+    [[nodiscard]] TransportSecurity security() const noexcept { return security_; }
+    void set_identities(std::vector<std::string> names) noexcept { identities_ = std::move(names); }
     [[nodiscard]] http2::Session& session() noexcept { return session_; }
     void end_calls(const Status& status) noexcept;
     Task<void> run();
@@ -57,6 +64,8 @@ private:
     Alarm age_{*this, &ServerConnection::grow_old};
     Alarm grace_{*this, &ServerConnection::end_of_grace};
     Alarm idle_{*this, &ServerConnection::idle_for_long};
+    std::vector<std::string> identities_;
+    TransportSecurity security_;
     TimePoint last_call_;
     TimePoint last_ping_;
     std::uint64_t frames_at_ping_ = 0;
@@ -79,7 +88,7 @@ public:
 
     void add_service(Service& service);
     void add_generic_handler(GenericHandler& handler);
-    int add_port(std::string_view address);
+    int add_port(std::string_view address, std::optional<TlsContext> tls = {}, TlsRenewal* renewal = nullptr);
     [[nodiscard]] std::vector<std::string> services() const;
     void start();
     void add_connection(std::unique_ptr<Stream> stream);
@@ -103,8 +112,17 @@ private:
         }
     };
 
-    Task<void> accept_from(Listener& listener);
-    Task<void> serve(std::unique_ptr<Stream> stream);
+    struct Port {
+        Port(Listener socket, std::optional<TlsContext> context, TlsRenewal* r)
+            : listener(std::move(socket)), tls(std::move(context)), renewal(r) {}
+        Listener listener;
+        std::optional<TlsContext> tls;
+        TlsRenewal* renewal;
+    };
+    Task<void> accept_from(Port& port);
+    Task<void> serve(std::unique_ptr<Stream> stream, TransportSecurity security,
+                     std::vector<std::string> identities);
+    Task<void> serve_secure(std::unique_ptr<Stream> stream, TlsContext tls);
     Task<void> wait_for_calls();
     Task<void> wait_for_tasks();
     void spawn_owned(Task<void> task, std::string name);
@@ -112,7 +130,7 @@ private:
     ServerOptions options_;
     std::unordered_map<std::string, MethodHandler*, Hash, std::equal_to<>> methods_;
     std::vector<std::pair<GenericHandler*, std::unique_ptr<MethodHandler>>> generic_;
-    std::vector<std::unique_ptr<Listener>> listeners_;
+    std::vector<std::unique_ptr<Port>> ports_;
     IntrusiveList<ServerConnection> connections_;
     std::size_t active_calls_ = 0;
     Event changed_;  // pulsed when a call or a task has ended

@@ -8,6 +8,8 @@
 #include <weft/core/resolve.hpp>
 #include <weft/core/sleep.hpp>
 #include <weft/core/timeout.hpp>
+#include <weft/core/tls_stream.hpp>
+#include <weft/grpc/credentials.hpp>
 
 #include <algorithm>
 #include <exception>
@@ -149,7 +151,18 @@ Task<void> Subchannel::drive() {
 Task<std::unique_ptr<Stream>> Subchannel::open_stream() {
     std::vector<SocketAddress> addresses = addresses_;
     if (addresses.empty()) addresses = co_await resolve(channel_.target().host, channel_.target().port);
-    co_return co_await connect_any(std::move(addresses));
+    std::unique_ptr<Stream> stream = co_await connect_any(std::move(addresses));
+    if (!channel_.tls()) co_return stream;
+    try {
+        if (TlsRenewal* renewal = channel_.options().renewal_) renewal->renew(*channel_.tls());
+    } catch (const std::exception&) {  // what the context had is still good
+    }
+    auto secure = co_await tls_connect(std::move(stream), *channel_.tls(), channel_.tls_name());
+    if (secure->alpn() != "h2")
+        throw weft::Error(
+            "the server did not agree on HTTP/2 (ALPN h2); the channel's TlsContext offers it with "
+            ".alpn(\"h2\")");
+    co_return secure;
 }
 
 // Until the server's SETTINGS are there: a socket that accepts is not yet a server.

@@ -71,13 +71,17 @@ CO_TEST(Compression, both_directions_of_every_kind_of_call) {
         EchoPair echo(ServerOptions().compression(algorithm), ChannelOptions().compression(algorithm));
         co_await echo.start();
         const std::string text(50'000, 'x');
-        const EchoReply reply = co_await echo.stub->Say(request_of(text));
+        auto call = echo.stub->Say(request_of(text));
+        const EchoReply reply = co_await call;
+        EXPECT_TRUE(call.last_response_compressed());
         EXPECT_EQ(reply.text(), text);
         auto chat = echo.stub->Chat();
         for (int i = 0; i < 3; ++i) {
             if (i == 1) chat.disable_next_message_compression();
             co_await chat.write(request_of(text, i));
             auto answer = co_await chat.read();
+            EXPECT_TRUE(chat.last_response_compressed());
+            EXPECT_EQ(echo.service.last_compressed, i != 1);
             EXPECT_EQ(answer->text(), text);
             EXPECT_EQ(answer->number(), i);
         }

@@ -57,10 +57,12 @@ public:
         co_return reply;
     }
 
-    Task<void> Chat(grpc::ServerContext&, grpc::ServerReaderWriter<EchoRequest, EchoReply>& stream) override {
+    Task<void> Chat(grpc::ServerContext& context,
+                    grpc::ServerReaderWriter<EchoRequest, EchoReply>& stream) override {
         for (;;) {
             auto request = co_await stream.read();
             if (!request) break;
+            last_compressed = context.last_request_compressed();
             if (request->fail_code() != 0)
                 throw grpc::RpcError(static_cast<grpc::StatusCode>(request->fail_code()), request->text());
             EchoReply reply;
@@ -73,6 +75,7 @@ public:
     int calls = 0;
     int written = 0;
     int cancelled = 0;
+    bool last_compressed = false;
     Event cancellation_seen;
 
 private:

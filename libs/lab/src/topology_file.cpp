@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;  // nodes keep the order of the file: it gi
 
 class Reader {
 public:
-    Reader(const std::filesystem::path& base) : base_(base) {}
+    explicit Reader(const std::filesystem::path& base) : base_(base) {}
 
     Topology read(const Json& root) {
         if (!root.is_object()) throw TopologyError({"the file is not a JSON object"});

@@ -6,6 +6,8 @@
 #include <weft/core/tls_stream.hpp>
 #include <weft/mesh/error.hpp>
 
+#include <utility>
+
 namespace weft::mesh {
 
 void Acceptor::start(std::shared_ptr<Acceptor> self, Accepted accepted) {
@@ -15,28 +17,14 @@ void Acceptor::start(std::shared_ptr<Acceptor> self, Accepted accepted) {
     task_ = spawn(accept_loop(std::move(self)), options_.name + " accepts");
 }
 
-namespace {
-
-// The DNS names, and the common name of "CN=w1,O=lab".
-std::vector<std::string> names_of(const TlsCertificate& certificate) {
-    std::vector<std::string> names = certificate.dns_names;
-    const std::size_t at = certificate.subject.find("CN=");
-    if (at == 0 || (at != std::string::npos && certificate.subject[at - 1] == ',')) {
-        const std::size_t end = certificate.subject.find(',', at);
-        names.push_back(certificate.subject.substr(at + 3, end == std::string::npos ? end : end - at - 3));
-    }
-    return names;
-}
-
-}  // namespace
-
 Task<void> Acceptor::greet(std::shared_ptr<Acceptor> self, std::unique_ptr<Stream> stream) {
     const std::string peer = stream->peer();
     try {
         auto tls = co_await timeout(self->options_.handshake_timeout,
                                     tls_accept(std::move(stream), *self->options_.tls));
+        // Not the common name: it is free text, no identity (RFC 9525 section 2).
         std::vector<std::string> names;
-        if (const auto certificate = tls->peer_certificate()) names = names_of(*certificate);
+        if (auto certificate = tls->peer_certificate()) names = std::move(certificate->dns_names);
         auto link = std::make_shared<Link>(std::move(tls), LinkRole::server, self->options_.stall_limit,
                                            std::move(names));
         self->accepted_(std::move(link));

@@ -70,15 +70,15 @@ CO_TEST(Links, what_ip_made_is_read_right) {
         const Link& link = links[i];
         auto& other = expected[i];
         EXPECT_EQ(link.index.value(), other["ifindex"]);
-        EXPECT_EQ(link.name, other["ifname"]);
+        EXPECT_EQ(link.name, other["ifname"].get<std::string>());
         EXPECT_EQ(link.mtu, other["mtu"]);
         EXPECT_EQ(link.transmit_queue_length, other.value("txqlen", 0u));
-        EXPECT_EQ(std::string(to_string(link.operational_state)), other["operstate"]);
+        EXPECT_EQ(std::string(to_string(link.operational_state)), other["operstate"].get<std::string>());
         if (link.address) {
-            EXPECT_EQ(link.address->to_string(), other["address"]);
+            EXPECT_EQ(link.address->to_string(), other["address"].get<std::string>());
         }
         if (other.contains("linkinfo")) {
-            EXPECT_EQ(link.kind, other["linkinfo"]["info_kind"]);
+            EXPECT_EQ(link.kind, other["linkinfo"]["info_kind"].get<std::string>());
         }
         EXPECT_TRUE(link.statistics);
     }
@@ -231,7 +231,8 @@ void try_kind(const LinkSpec& spec) {
     testing::run(body());
     if (code == EOPNOTSUPP) GTEST_SKIP() << "this kernel has no links of kind " << spec.kind();
     ASSERT_EQ(code, 0);
-    EXPECT_EQ(ip_json(here, "-d link show dev new0")[0]["linkinfo"]["info_kind"], spec.kind());
+    EXPECT_EQ(ip_json(here, "-d link show dev new0")[0]["linkinfo"]["info_kind"].get<std::string>(),
+              spec.kind());
 }
 
 constexpr IfIndex below(3);  // after lo; the peer is made first

@@ -41,17 +41,17 @@ bool union_valid(const EvalContext& context, std::uint32_t index) {
 bool comparison(ExprOp op, std::strong_ordering order) {
     switch (op) {
         case ExprOp::eq:
-            return order == 0;
+            return std::is_eq(order);
         case ExprOp::ne:
-            return order != 0;
+            return std::is_neq(order);
         case ExprOp::lt:
-            return order < 0;
+            return std::is_lt(order);
         case ExprOp::gt:
-            return order > 0;
+            return std::is_gt(order);
         case ExprOp::le:
-            return order <= 0;
+            return std::is_lteq(order);
         default:
-            return order >= 0;
+            return std::is_gteq(order);
     }
 }
 

@@ -60,7 +60,7 @@ public:
     static void divide(const WideInt& a, const WideInt& b, WideInt& quotient, WideInt& remainder);
 
     friend std::strong_ordering operator<=>(const WideInt& a, const WideInt& b);
-    friend bool operator==(const WideInt& a, const WideInt& b) { return (a <=> b) == 0; }
+    friend bool operator==(const WideInt& a, const WideInt& b) { return std::is_eq(a <=> b); }
 
 private:
     static constexpr std::size_t inline_limbs = 6;

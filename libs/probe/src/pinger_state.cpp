@@ -32,9 +32,8 @@ constexpr std::size_t reply_size = 128;
 constexpr int reads_per_turn = 16;
 constexpr std::size_t control_size = 256;
 
-union Control {
-    cmsghdr align;
-    unsigned char bytes[control_size];
+struct Control {
+    alignas(cmsghdr) unsigned char bytes[control_size];
 };
 
 nanoseconds wall_clock() noexcept {

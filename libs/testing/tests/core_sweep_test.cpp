@@ -1,5 +1,4 @@
-// The combinators, the synchronisation and the generators of core, stopped at each of their steps; and random
-// trees of tasks with random cancellations.
+// The combinators, the synchronisation and the generators of core, stopped at each of their steps.
 #include <weft/core.hpp>
 #include <weft/testing/sweep.hpp>
 
@@ -7,8 +6,6 @@
 
 #include <chrono>
 #include <memory>
-#include <random>
-#include <string>
 #include <vector>
 
 namespace weft::testing {
@@ -322,110 +319,6 @@ TEST(CoreSweep, for_each_concurrent_of_both_kinds) {
         co_await for_each_concurrent(count(4), 2, work);
         EXPECT_EQ(done, 8);
     });
-}
-
-// A random tree of tasks that spawn, gather, race, limit each other's time and are cancelled. Each body that
-// was entered is left exactly once, and nothing stays behind.
-class Forest {
-public:
-    explicit Forest(unsigned seed) : random_(seed) {}
-
-    Task<void> grow(int depth) {
-        ++entered;
-        struct Leave {
-            Forest& forest;
-            ~Leave() { ++forest.left; }
-        } leave{*this};
-        const unsigned kind = depth == 0 ? 0 : pick(7);
-        switch (kind) {
-            case 0:
-                co_await sleep(std::chrono::milliseconds(pick(4)));
-                if (pick(16) == 0) throw Error("leaf");
-                break;
-            case 1:
-                co_await gather(grow(depth - 1), grow(depth - 1), grow(depth - 1));
-                break;
-            case 2:
-                co_await race(grow(depth - 1), grow(depth - 1));
-                break;
-            case 3:
-                co_await timeout(std::chrono::milliseconds(1 + pick(6)), grow(depth - 1));
-                break;
-            case 4: {
-                const auto body = [&](TaskGroup& group) -> Task<void> {
-                    auto first = group.spawn(grow(depth - 1));
-                    group.spawn(grow(depth - 1));
-                    co_await yield();
-                    if (pick(3) == 0) first.cancel();
-                };
-                co_await with_task_group(body);
-                break;
-            }
-            case 5: {
-                auto handle = spawn(grow(depth - 1));
-                co_await sleep(std::chrono::milliseconds(pick(3)));
-                if (pick(2) == 0) handle.cancel();
-                std::vector<TaskHandle<void>> handles;
-                handles.push_back(std::move(handle));
-                co_await wait(handles, WaitUntil::all_done, 5ms);
-                co_await cancel_and_join(handles.front());
-                break;
-            }
-            default:
-                co_await limited();
-        }
-    }
-
-    Task<void> limited() {
-        auto permit = co_await permits_.acquire();
-        co_await uncancellable(grow(0));
-    }
-
-    unsigned pick(unsigned n) { return static_cast<unsigned>(random_() % n); }
-    [[nodiscard]] std::size_t free_permits() const noexcept { return permits_.available(); }
-
-    long entered = 0;
-    long left = 0;
-
-private:
-    std::mt19937 random_;
-    Semaphore permits_{3};
-};
-
-TEST(Stress, random_trees_of_tasks_with_cancellations_leave_nothing) {
-    const auto end = std::chrono::steady_clock::now() + 2s;
-    long bodies = 0;
-    unsigned seed = 0;
-    while (std::chrono::steady_clock::now() < end || seed < 20) {
-        SCOPED_TRACE("seed " + std::to_string(++seed));
-        Forest forest(seed);
-        {
-            Loop loop(TimeSource::manual);
-            loop.on_lost_error([](const std::string&, std::exception_ptr, void*) {}, nullptr);
-            const auto main = [&]() -> Task<void> {
-                for (int i = 0; i < 20; ++i) {
-                    auto tree = spawn(forest.grow(5));
-                    co_await sleep(std::chrono::milliseconds(forest.pick(8)));
-                    if (forest.pick(2) == 0) tree.cancel();
-                    std::vector<TaskHandle<void>> trees;
-                    trees.push_back(std::move(tree));
-                    co_await wait(trees);
-                }
-                co_await sleep(1s);  // what dropped handles cancelled ends
-                EXPECT_EQ(Loop::current().task_count(), 1u);
-                EXPECT_EQ(forest.free_permits(), 3u);
-                auto stopped = spawn(forest.grow(5));  // the end of the loop cancels and joins it
-                co_await yield();
-                co_await yield();
-            };
-            loop.run(main());
-            EXPECT_EQ(loop.task_count(), 0u);
-        }
-        EXPECT_EQ(forest.entered, forest.left);
-        bodies += forest.entered;
-        if (::testing::Test::HasFailure()) break;
-    }
-    EXPECT_GT(bodies, 1000);
 }
 
 }  // namespace

@@ -186,5 +186,22 @@ CO_TEST(TlsServer, start_server_and_open_connection_take_a_context) {
     EXPECT_NE(failed.find("unknown CA"), std::string::npos) << failed;
 }
 
+// One context for several threads, its certificate replaced meanwhile.
+TEST(TlsContextThreads, loops_share_a_context) {
+    TlsContext server = server_context();
+    const TlsContext client = client_context();
+    const TlsIdentity other = identity_for("sw1.test");
+    const auto main = [&](unsigned index) -> Task<void> {
+        for (int i = 0; i < 10; ++i) {
+            auto tls = co_await tls_over(memory_stream_pair(), client, server);
+            if (index == 0) server.replace_identity(other);
+            co_await tls.client->write_all("x");
+            std::byte byte{};
+            co_await tls.server->read_exactly(std::span(&byte, 1));
+        }
+    };
+    EXPECT_EQ(weft::run(main, RunOptions().loops(3)), 0);
+}
+
 }  // namespace
 }  // namespace weft::testing

@@ -29,6 +29,7 @@
 #include <weft/core/resolve.hpp>
 #include <weft/core/run.hpp>
 #include <weft/core/run_loops.hpp>
+#include <weft/core/run_options.hpp>
 #include <weft/core/semaphore.hpp>
 #include <weft/core/server.hpp>
 #include <weft/core/shield.hpp>
@@ -39,6 +40,7 @@
 #include <weft/core/stream.hpp>
 #include <weft/core/stream_reader.hpp>
 #include <weft/core/stream_writer.hpp>
+#include <weft/core/sync_wait.hpp>
 #include <weft/core/task.hpp>
 #include <weft/core/task_group.hpp>
 #include <weft/core/task_local.hpp>

@@ -7,6 +7,7 @@
 #include <weft/core/queue.hpp>
 
 #include <cstddef>
+#include <optional>
 #include <utility>
 
 namespace weft {
@@ -83,6 +84,8 @@ public:
     // Waits for an item; nullopt when the channel is closed, or every sender gone, and nothing is left in it.
     // Several receivers share the items. The receiver must live until the wait ends.
     [[nodiscard("co_await it")]] auto next() noexcept { return state_->queue.next(); }
+    // The same for one who knows that more must come: throws ClosedError instead.
+    [[nodiscard("co_await it")]] auto receive() noexcept { return state_->queue.get(); }
     std::optional<T> try_receive() { return state_->queue.try_get(); }
     // Refuses further items; what was sent can still be received.
     void close() noexcept { state_->queue.close(); }

@@ -26,6 +26,7 @@ public:
         if (value_) ++value_->refs_;
     }
     ContextValueRef(const ContextValueRef& other) noexcept : ContextValueRef(other.value_) {}
+    ContextValueRef(ContextValueRef&& other) noexcept : value_(std::exchange(other.value_, nullptr)) {}
     ContextValueRef& operator=(ContextValueRef other) noexcept {
         std::swap(value_, other.value_);
         return *this;

@@ -17,6 +17,8 @@
 
 namespace weft {
 
+class LoopDriver;
+
 // Told about events on a descriptor. The bits are epoll's EPOLLIN, EPOLLOUT, …; edge triggered.
 class FdHandler {
 public:
@@ -54,13 +56,21 @@ public:
     ~Loop();
 
     // The loop that runs on this thread. Throws UsageError when there is none.
-    [[nodiscard]] static Loop& current();
+    [[nodiscard]] static Loop& current() {
+        if (!detail::thread_state.loop) [[unlikely]]
+            throw_no_loop();
+        return *detail::thread_state.loop;
+    }
     [[nodiscard]] static Loop* current_or_null() noexcept { return detail::thread_state.loop; }
 
     // Runs `task` as a task of its own until it ends; returns its value or throws its exception. Tasks that
     // are left then are cancelled and awaited, as asyncio.run does. Throws UsageError inside a running loop.
     template <class T>
     T run(Task<T> task, std::string name = "main");
+
+    // The same, but leaves the other tasks where they are: they stand still, and go on in the next run.
+    template <class T>
+    T run_until_complete(Task<T> task, std::string name = "main");
 
     // Runs `f` on the loop in one of its next turns. May be called from any thread, also before run().
     // Functions that are posted when the loop will never run again are destroyed with it.
@@ -110,6 +120,7 @@ public:
 private:
     friend class detail::TaskControl;
     friend class detail::Waiter;
+    friend class LoopDriver;
     friend class detail::TaskTree;
     friend class testing::LoopStepper;
     friend void detail::report_never_awaited(std::coroutine_handle<> frame) noexcept;
@@ -123,11 +134,14 @@ private:
             ready_tail_->next_ready_ = &task;
         } else {
             ready_head_ = &task;
+            if (on_ready_) [[unlikely]]
+                (*on_ready_)();
         }
         ready_tail_ = &task;
     }
 
-    void run_main(detail::TaskControl& main);
+    [[noreturn]] static void throw_no_loop();
+    void run_main(detail::TaskControl& main, bool end_others);
     void run_ready() noexcept;
     void run_watched(detail::TaskControl& task) noexcept;
     void update_now() noexcept;
@@ -140,6 +154,7 @@ private:
 
     detail::TaskControl* ready_head_ = nullptr;
     detail::TaskControl* ready_tail_ = nullptr;
+    UniqueFunction* on_ready_ = nullptr;  // LoopDriver's, between its turns
     TimePoint now_;
     TimePoint epoch_;
     TimePoint read_at_;                 // the last reading of the clock, and
@@ -160,7 +175,15 @@ template <class T>
 T Loop::run(Task<T> task, std::string name) {
     auto main = detail::start_task(*this, root(), std::move(task), std::move(name));
     main->mark_retrieved();
-    run_main(*main);
+    run_main(*main, true);
+    return main->result().move_out();
+}
+
+template <class T>
+T Loop::run_until_complete(Task<T> task, std::string name) {
+    auto main = detail::start_task(*this, root(), std::move(task), std::move(name));
+    main->mark_retrieved();
+    run_main(*main, false);
     return main->result().move_out();
 }
 

@@ -149,8 +149,7 @@ public:
         }
         bool await_ready() {
             if (cancel_pending()) return true;
-            item_ = queue_.try_get();
-            return item_ || queue_.closed_;
+            return queue_.take_into(item_) || queue_.closed_;
         }
         void await_suspend(std::coroutine_handle<> frame) noexcept {
             park(frame);
@@ -158,7 +157,13 @@ public:
         }
         std::optional<T> await_resume() {
             throw_if_cancelled();
-            return std::exchange(item_, std::nullopt);
+            // Not moved as a whole: the flag and the value were stored apart, and a load of both would wait.
+            std::optional<T> item;
+            if (item_) {
+                item.emplace(std::move(*item_));
+                item_.reset();
+            }
+            return item;
         }
 
     private:
@@ -204,15 +209,7 @@ public:
     bool try_put(T&& item) { return !closed_ && try_put_now(item); }
     std::optional<T> try_get() {
         std::optional<T> item;
-        if (!items_.empty()) {
-            item.emplace(items_.take());
-            admit_putter();
-        } else if (!putters_.empty()) {  // a queue without room
-            Put& putter = putters_.pop_front();
-            item.emplace(std::move(putter.item_));
-            ++unfinished_;
-            putter.wake();
-        }
+        take_into(item);
         return item;
     }
 
@@ -264,6 +261,20 @@ private:
             items_.put(std::move(item));
         }
         ++unfinished_;
+        return true;
+    }
+
+    bool take_into(std::optional<T>& item) {
+        if (!items_.empty()) {
+            item.emplace(items_.take());
+            admit_putter();
+            return true;
+        }
+        if (putters_.empty()) return false;
+        Put& putter = putters_.pop_front();  // a queue without room
+        item.emplace(std::move(putter.item_));
+        ++unfinished_;
+        putter.wake();
         return true;
     }
 

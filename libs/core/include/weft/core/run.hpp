@@ -3,6 +3,7 @@
 
 #include <weft/core/error.hpp>
 #include <weft/core/loop.hpp>
+#include <weft/core/run_options.hpp>
 #include <weft/core/signals.hpp>
 #include <weft/core/spawn.hpp>
 #include <weft/core/task.hpp>
@@ -37,8 +38,12 @@ Task<T> run_interruptible(Task<T> main, int* interrupted) {
 // `int main() { return weft::run(main_task()); }` is a whole program. For any other T a signal ends in
 // Cancelled. Exceptions of `main` come out of run().
 template <class T>
-auto run(Task<T> main) {
+auto run(Task<T> main, RunOptions options = RunOptions()) {
+    if (options.loops() != 1)
+        throw UsageError(
+            "run() with one task and several loops; give it a function that makes each one's task");
     Loop loop;
+    options.apply_to(loop);
     int interrupted = 0;
     if constexpr (std::is_void_v<T>) {
         try {

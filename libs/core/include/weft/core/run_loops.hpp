@@ -1,25 +1,12 @@
 // run() with several loops: one a core, each on a thread of its own, sharing nothing.
 #pragma once
 
+#include <weft/core/run_options.hpp>
 #include <weft/core/task.hpp>
 
 #include <functional>
-#include <utility>
 
 namespace weft {
-
-class RunOptions {
-public:
-    RunOptions() {}
-
-    // How many loops, so how many threads, the calling one included; 0: as many as cores this process may
-    // use.
-    RunOptions&& loops(unsigned n) && noexcept { return loops_ = n, std::move(*this); }
-    [[nodiscard]] unsigned loops() const noexcept { return loops_; }
-
-private:
-    unsigned loops_ = 1;
-};
 
 // Calls `main(index)` on each loop's thread, index 0 being the calling one, and runs what it gives there as
 // run() does. Returns when all have ended: 0, or 128 + the number of the signal that cancelled them. When one

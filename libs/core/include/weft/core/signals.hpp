@@ -14,7 +14,7 @@ namespace weft {
 class Signals {
 public:
     // Throws SystemError.
-    explicit Signals(std::initializer_list<int> signals);
+    Signals(std::initializer_list<int> signals);
     Signals(Signals&&) noexcept;
     ~Signals();
 

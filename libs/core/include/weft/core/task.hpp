@@ -145,12 +145,14 @@ public:
     Task(Task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
     Task& operator=(Task&& other) noexcept {
         if (this != &other) {
-            destroy();
+            if (frame_) destroy();
             frame_ = std::exchange(other.frame_, nullptr);
         }
         return *this;
     }
-    ~Task() { destroy(); }
+    ~Task() {
+        if (frame_) destroy();
+    }
 
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(frame_); }
 
@@ -177,7 +179,6 @@ public:
 
 private:
     void destroy() noexcept {
-        if (!frame_) return;
         if (!frame_.promise().continuation) [[unlikely]]
             detail::report_never_awaited(frame_);
         frame_.destroy();

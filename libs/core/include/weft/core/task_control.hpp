@@ -121,7 +121,7 @@ struct CancelRequest {
 
 class TaskControl : public ListHook<OwnedTaskTag> {
 public:
-    TaskControl(Loop& loop, TaskOwner& owner, std::coroutine_handle<> root, std::string name);
+    TaskControl(Loop& loop, TaskOwner& owner, std::coroutine_handle<> root, std::string&& name);
     TaskControl(const TaskControl&) = delete;
     TaskControl& operator=(const TaskControl&) = delete;
 
@@ -152,6 +152,8 @@ public:
     [[nodiscard]] Loop& loop() const noexcept { return *loop_; }
     // The exception with which the task ended; null while it runs and after success.
     [[nodiscard]] virtual std::exception_ptr error() const noexcept = 0;
+    // True when error() is not null.
+    [[nodiscard]] bool failed() const noexcept { return failed_; }
     // True when the task ended with Cancelled.
     [[nodiscard]] bool ended_cancelled() const noexcept { return ended_cancelled_; }
     // Somebody has seen or will see the outcome: it is not reported as lost.
@@ -196,22 +198,25 @@ private:
 
     std::coroutine_handle<> resume_point_;
     Waiter* waiter_ = nullptr;
-    TaskControl* next_ready_ = nullptr;
+    union {
+        TaskControl* next_ready_ = nullptr;  // while it is queued
+        std::int64_t parked_at_;             // while it waits: the clock's count, at the start of the turn
+    };
     Loop* loop_;
     TaskOwner* owner_;
     IntrusiveList<Joiner, JoinListTag> joiners_;
     std::string name_;
     Context context_;
-    std::int64_t parked_at_ = 0;  // the clock's count, at the start of the turn
-    std::uint32_t refs_ = 1;      // the run itself; dropped by finish()
-    std::uint32_t owning_handles_ = 0;
+    std::uint32_t refs_ = 1;        // the run itself; dropped by finish()
     std::uint32_t deliveries_ = 0;  // how often Cancelled was thrown or passed on
+    std::uint16_t owning_handles_ = 0;
     std::uint16_t cancel_requests_ = 0;
     std::uint16_t cancels_due_ = 0;  // the next wait throws, once for all of them
     bool started_ : 1 = false;
     bool root_ended_ : 1 = false;
     bool done_ : 1 = false;
     bool ended_cancelled_ : 1 = false;
+    bool failed_ : 1 = false;
     bool retrieved_ : 1 = false;
     bool queued_ : 1 = false;
 };
@@ -219,7 +224,7 @@ private:
 template <class T>
 class TaskState final : public TaskControl {
 public:
-    TaskState(Loop& loop, TaskOwner& owner, Task<T> task, std::string name)
+    TaskState(Loop& loop, TaskOwner& owner, Task<T>&& task, std::string&& name)
         : TaskControl(loop, owner, task.release(), std::move(name)) {}
 
     [[nodiscard]] std::exception_ptr error() const noexcept override { return result_.error(); }

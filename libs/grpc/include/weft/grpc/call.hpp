@@ -49,6 +49,9 @@ public:
     // The server's address ("ipv4:127.0.0.1:9559"); empty before there is a connection.
     [[nodiscard]] std::string peer() const;
 
+    // The response that was read last came compressed.
+    [[nodiscard]] bool last_response_compressed() const noexcept;
+
     // Calls `callback(const Status&)` when the call has ended, at once after its end; on the loop, never from
     // inside of another member. What it throws is dropped. It runs also when the call object is gone by then.
     template <class F>

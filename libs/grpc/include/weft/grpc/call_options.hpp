@@ -11,6 +11,7 @@
 
 namespace weft::grpc {
 
+class CallCredentials;
 class ServerContext;
 
 //     co_await stub.Say(request, CallOptions().timeout(2s).metadata(std::move(md)).wait_for_ready());
@@ -54,6 +55,12 @@ public:
         compression_ = algorithm;
         return std::move(*this);
     }
+    // Metadata of this call's own, made when it starts; the channel's credentials count too. Only on secure
+    // channels and unix sockets: else the call ends with UNAUTHENTICATED. It must outlive the call.
+    CallOptions&& credentials(CallCredentials& own) && {
+        credentials_ = &own;
+        return std::move(*this);
+    }
     // Gives the call a handler's deadline, if there is one: when the answer is no longer waited for, the work
     // for it is not either. The earliest of deadline(), timeout() and this counts.
     CallOptions&& parent(const ServerContext& context) &&;
@@ -63,6 +70,7 @@ public:
     [[nodiscard]] const Metadata& metadata() const noexcept { return metadata_; }
     [[nodiscard]] const std::optional<bool>& wait_for_ready() const noexcept { return wait_for_ready_; }
     [[nodiscard]] const std::optional<Compression>& compression() const noexcept { return compression_; }
+    [[nodiscard]] CallCredentials* credentials() const noexcept { return credentials_; }
     [[nodiscard]] const std::string& authority() const noexcept { return authority_; }
     [[nodiscard]] const std::optional<std::size_t>& max_receive_message_length() const noexcept {
         return max_receive_;
@@ -76,6 +84,7 @@ private:
     std::string authority_;
     std::optional<bool> wait_for_ready_;
     std::optional<Compression> compression_;
+    CallCredentials* credentials_ = nullptr;
 };
 
 }  // namespace weft::grpc

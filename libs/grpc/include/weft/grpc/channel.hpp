@@ -20,9 +20,15 @@
 #include <utility>
 #include <vector>
 
+namespace weft {
+class TlsContext;
+}
+
 namespace weft::grpc {
 
+class CallCredentials;
 class ClientInterceptor;
+class TlsRenewal;
 
 enum class ChannelConnectivity : std::uint8_t { idle, connecting, ready, transient_failure, shutdown };
 
@@ -124,6 +130,29 @@ public:
         return std::move(*this);
     }
 
+    // The name that a secure channel expects in the server's certificate, and sends as SNI; the target's host
+    // when empty.
+    ChannelOptions&& ssl_target_name_override(std::string name) && {
+        tls_name = std::move(name);
+        return std::move(*this);
+    }
+    // Adds metadata to every call: tokens. Several make a composite. Only for secure channels, and for unix
+    // sockets: calls of others end with UNAUTHENTICATED. It must outlive the channel.
+    ChannelOptions&& call_credentials(CallCredentials& added) && {
+        credentials.push_back(&added);
+        return std::move(*this);
+    }
+
+    // Asked before each handshake of a secure channel: renews the certificate that it shows (IdentityFiles).
+    // It must outlive the channel.
+    ChannelOptions&& tls_renewal(TlsRenewal& renewal) && {
+        renewal_ = &renewal;
+        return std::move(*this);
+    }
+
+    TlsRenewal* renewal_ = nullptr;
+    std::string tls_name;
+    std::vector<CallCredentials*> credentials;
     std::size_t max_receive = std::size_t{4} << 20;
     std::size_t max_send = SIZE_MAX;
     std::uint32_t max_metadata = 16 * 1024;
@@ -287,6 +316,7 @@ public:
 
 private:
     friend Channel insecure_channel(std::string target, ChannelOptions options);
+    friend Channel secure_channel(std::string target, const TlsContext& tls, ChannelOptions options);
     explicit Channel(Pimpl<detail::ChannelCore> core) noexcept;
     Pimpl<detail::ChannelCore> core_;
 };
@@ -295,5 +325,11 @@ private:
 // unix:path, unix:///path, unix-abstract:name, passthrough:host:port. Nothing connects yet. Throws UsageError
 // for a target or a service config that is none.
 [[nodiscard]] Channel insecure_channel(std::string target, ChannelOptions options = ChannelOptions());
+
+// The same over TLS. `tls` is a client's context that offers "h2", with which the server has to agree:
+// TlsContext::client().ca_file("ca.pem").alpn("h2"); with identity() for mutual TLS. A server that cannot be
+// verified is UNAVAILABLE, with the reason.
+[[nodiscard]] Channel secure_channel(std::string target, const TlsContext& tls,
+                                     ChannelOptions options = ChannelOptions());
 
 }  // namespace weft::grpc

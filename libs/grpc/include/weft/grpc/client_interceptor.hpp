@@ -26,6 +26,8 @@
 
 namespace weft::grpc {
 
+class CallCredentials;
+
 // What a call is about to be; change it before handing it on.
 class CallDetails {
 public:
@@ -35,7 +37,10 @@ public:
     std::optional<TimePoint> deadline;
     Metadata metadata;
     bool wait_for_ready = false;
-    std::string authority;  // empty: the channel's
+    std::string authority;                                  // empty: the channel's
+    std::optional<Compression> compression;                 // nullopt: the channel's
+    std::optional<std::size_t> max_receive_message_length;  // nullopt: the channel's
+    CallCredentials* credentials = nullptr;                 // of the call; the channel's count too
     bool many_requests = false;
     bool many_responses = false;
 };

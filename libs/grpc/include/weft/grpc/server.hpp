@@ -21,9 +21,14 @@
 #include <utility>
 #include <vector>
 
+namespace weft {
+class TlsContext;
+}
+
 namespace weft::grpc {
 
 class ServerInterceptor;
+class TlsRenewal;
 
 namespace detail {
 class ServerState;
@@ -146,6 +151,13 @@ public:
     // port, which the kernel chooses for 0; 0 for unix sockets. Throws SystemError when it cannot be bound,
     // UsageError for what is no address.
     int add_insecure_port(std::string_view address);
+
+    // The same over TLS. `tls` is a server's context with ALPN "h2": TlsContext::server(identity).alpn("h2");
+    // with client_certificates() for mutual TLS. Its replace_identity() renews the certificate while serving.
+    int add_secure_port(std::string_view address, const TlsContext& tls);
+    // The same, and `renewal` is asked before each handshake: IdentityFiles picks up new files. It must
+    // outlive the server.
+    int add_secure_port(std::string_view address, const TlsContext& tls, TlsRenewal& renewal);
 
     // Begins to serve.
     [[nodiscard]] Task<void> start();

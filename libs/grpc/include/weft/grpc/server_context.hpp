@@ -6,15 +6,24 @@
 #include <weft/grpc/metadata.hpp>
 #include <weft/grpc/status.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weft::grpc {
 
 namespace detail {
 class ServerCall;
 }
+
+// How others are kept from reading and writing a connection.
+enum class TransportSecurity : std::uint8_t {
+    none,   // not at all
+    local,  // it does not leave the machine: a unix socket, or a stream given to add_connection()
+    tls,
+};
 
 // Belongs to the call; valid until the handler has ended.
 class ServerContext {
@@ -28,6 +37,10 @@ public:
     [[nodiscard]] const Metadata& invocation_metadata() const noexcept;
     // The client's address ("ipv4:127.0.0.1:53718", "unix:").
     [[nodiscard]] const std::string& peer() const noexcept;
+    // The names in the client's certificate (URIs, DNS names, addresses; without any, its subject). Empty
+    // without mutual TLS.
+    [[nodiscard]] const std::vector<std::string>& peer_identities() const noexcept;
+    [[nodiscard]] TransportSecurity transport_security() const noexcept;
     // :authority, the name by which the client called us.
     [[nodiscard]] const std::string& authority() const noexcept;
 
@@ -60,6 +73,9 @@ public:
     void set_compression(Compression algorithm);
     // The next response is sent as it is.
     void disable_next_message_compression() noexcept;
+
+    // The request that was read last (or the only one) came compressed.
+    [[nodiscard]] bool last_request_compressed() const noexcept;
 
     // Ends the handler: throws RpcError, which is the answer.
     [[noreturn]] void abort_with_status(Status status);

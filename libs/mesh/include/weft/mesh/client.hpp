@@ -132,6 +132,11 @@ public:
 protected:
     explicit CallBuilder(std::shared_ptr<ClientState> state) noexcept : state_(std::move(state)) {}
     Derived&& self() noexcept { return static_cast<Derived&&>(*this); }
+    Derived&& to(std::string name) {
+        spec_.receivers.clear();
+        spec_.receivers.push_back(std::move(name));
+        return self();
+    }
     std::shared_ptr<ClientState> state_;
     CallSpec spec_;
 };
@@ -141,7 +146,7 @@ protected:
 // One call to one receiver.
 class Rpc : public detail::CallBuilder<Rpc> {
 public:
-    Rpc&& receiver(std::string name) && { return spec_.receivers.assign(1, std::move(name)), self(); }
+    Rpc&& receiver(std::string name) && { return to(std::move(name)); }
     Rpc&& timeout(Duration v) && { return spec_.limit = v, self(); }
     Rpc&& balance(Balance v) && { return spec_.balance = v, self(); }
     // The function may run twice without harm: after a lost connection or receiver the call is made again, up
@@ -203,7 +208,7 @@ private:
 // One call whose result nobody wants. Sent before call() returns to the loop; nothing is awaited.
 class RpcNowait : public detail::CallBuilder<RpcNowait> {
 public:
-    RpcNowait&& receiver(std::string name) && { return spec_.receivers.assign(1, std::move(name)), self(); }
+    RpcNowait&& receiver(std::string name) && { return to(std::move(name)); }
     // Throws ReceiverNotFound, Disconnected, EncodeError, and BusyError when too much waits to be sent.
     template <class... Args>
     void call(std::string function, Args&&... args) && {
@@ -243,7 +248,7 @@ concept AsyncSource = requires(S& source) {
 // answered.
 class StreamCall : public detail::CallBuilder<StreamCall> {
 public:
-    StreamCall&& receiver(std::string name) && { return spec_.receivers.assign(1, std::move(name)), self(); }
+    StreamCall&& receiver(std::string name) && { return to(std::move(name)); }
     // For each message.
     StreamCall&& timeout(Duration v) && { return spec_.limit = v, self(); }
 
@@ -285,9 +290,7 @@ private:
 
 class StreamNowait : public detail::CallBuilder<StreamNowait> {
 public:
-    StreamNowait&& receiver(std::string name) && {
-        return spec_.receivers.assign(1, std::move(name)), self();
-    }
+    StreamNowait&& receiver(std::string name) && { return to(std::move(name)); }
     // One message for each item, without answers. Throws as RpcNowait does.
     template <class Items>
     std::size_t call(const std::string& function, const Items& items) && {

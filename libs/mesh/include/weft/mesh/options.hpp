@@ -85,8 +85,8 @@ public:
     Options&& tls(TlsContext context, std::string server_name = std::string()) && {
         return tls_ = std::move(context), tls_name_ = std::move(server_name), std::move(*this);
     }
-    // Servers with mutual TLS: a client may join only under names that are in its certificate, as a DNS name
-    // or the common name. Needs TlsContext::client_certificates().
+    // Servers with mutual TLS: a client may join only under the DNS names (subjectAltName) of its
+    // certificate. Needs TlsContext::client_certificates().
     Options&& names_from_certificates(bool v) && { return names_from_certificates_ = v, std::move(*this); }
 
     // Receives one line for what a node decides on its own: a peer refused, given up, reconnected. Called on

@@ -22,7 +22,7 @@ public:
     SwitchDevice();
     SwitchDevice(const SwitchDevice&) = delete;
     SwitchDevice& operator=(const SwitchDevice&) = delete;
-    ~SwitchDevice();
+    ~SwitchDevice() override;
 
     // Replaces the pipeline with all its entries; nullptr stops forwarding. Packets that arrive while there
     // is no pipeline are dropped and counted.

@@ -47,9 +47,11 @@ struct PingUnreachable {
 class PingResult {
 public:
     PingResult() = default;
+    // NOLINTBEGIN(google-explicit-constructor): a result is one of the three.
     PingResult(PingReply reply) : value_(std::move(reply)) {}
     PingResult(PingTimeout timeout) : value_(timeout) {}
     PingResult(PingUnreachable unreachable) : value_(std::move(unreachable)) {}
+    // NOLINTEND(google-explicit-constructor)
 
     // Null when it is something else.
     [[nodiscard]] const PingReply* reply() const noexcept { return std::get_if<PingReply>(&value_); }
