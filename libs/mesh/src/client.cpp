@@ -10,7 +10,8 @@ namespace weft::mesh {
 
 Client::Client(Options options, Callbacks callbacks)
     : callbacks_(std::move(callbacks)),
-      state_(std::make_shared<detail::ClientState>(std::move(options), callbacks_.registry())) {}
+      state_(
+          std::make_shared<detail::ClientState>(OptionsAccess(std::move(options)), callbacks_.registry())) {}
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&& other) noexcept {
     std::swap(state_, other.state_);

@@ -1,6 +1,7 @@
 #include "client_state.hpp"
 
 #include "inspect.hpp"
+#include "nats_stream.hpp"
 
 #include <weft/core/connect.hpp>
 #include <weft/core/connection.hpp>
@@ -23,7 +24,7 @@ std::string_view as_text(std::span<const std::byte> data) noexcept {
 
 }  // namespace
 
-ClientState::ClientState(Options o, std::shared_ptr<Registry> r)
+ClientState::ClientState(OptionsAccess o, std::shared_ptr<Registry> r)
     : options(std::move(o)),
       registry(std::move(r)),
       runner(std::make_shared<CallRunner>(options, registry, *this)),
@@ -46,6 +47,7 @@ Task<void> ClientState::open(std::shared_ptr<ClientState> self) {
     } else {
         stream = co_await weft::connect(SocketAddress::unix_path(self->options.unix_path));
     }
+    if (self->options.nats) stream = make_nats_stream(std::move(stream), *self->options.nats);
     if (self->options.tls) {
         auto secure =
             co_await timeout(self->options.handshake_timeout,
@@ -57,6 +59,7 @@ Task<void> ClientState::open(std::shared_ptr<ClientState> self) {
     link->out().append(syn);
     self->last_id_ = 1;
     self->introduce(*link, 1);
+    if (self->options.nats) link->limit_frames(nats_max_frame);
     // A router of weft's sends its first extension before its answer.
     link->take_extensions();
     self->weft_members_.clear();
@@ -82,6 +85,7 @@ Task<void> ClientState::open(std::shared_ptr<ClientState> self) {
 void ClientState::introduce(Link& to, std::uint16_t id) {
     Handshake handshake;
     handshake.type = "client" + std::string(weft_mark);
+    if (options.heartbeat <= Duration::zero()) handshake.type += ";silent=1";
     if (!options.token.empty()) handshake.type += ";token=" + options.token;
     handshake.members.emplace_back(options.name, registry->names());
     FrameWriter writer(to.out(), options.name, "", "");
@@ -150,6 +154,11 @@ Task<void> ClientState::supervise(std::shared_ptr<ClientState> self) {
 Task<void> ClientState::join(std::shared_ptr<ClientState> self) {
     co_await self->finished_.wait();
     if (self->end_error_) std::rethrow_exception(self->end_error_);
+}
+
+void ClientState::give_up(std::exception_ptr error) noexcept {
+    end_error_ = std::move(error);
+    finished_.set();
 }
 
 void ClientState::abort() noexcept {
@@ -348,6 +357,7 @@ bool ClientState::speaks_weft(std::string_view member) const noexcept {
 
 std::size_t ClientState::whole_limit(const Link& on, std::string_view member) const {
     if (&on != link.get() || !speaks_weft(member)) return SIZE_MAX;
+    if (on.max_frame() < header_size + max_message_size) return on.max_frame() / 2;
     // A router would have to hold a frame until it has all of it; parts go on as they come.
     return peer_is_service_ ? max_message_size - max_metadata_size : whole_through_router;
 }

@@ -27,12 +27,14 @@ class ClientState final : public LinkHandler,
                           public CallHost,
                           public std::enable_shared_from_this<ClientState> {
 public:
-    ClientState(Options o, std::shared_ptr<Registry> r);
+    ClientState(OptionsAccess o, std::shared_ptr<Registry> r);
 
     static Task<void> connect(std::shared_ptr<ClientState> self);
     static Task<void> join(std::shared_ptr<ClientState> self);
     static Task<void> stop(std::shared_ptr<ClientState> self);
     void abort() noexcept;
+    // It could not connect: join() throws that.
+    void give_up(std::exception_ptr error) noexcept;
 
     void on_frame(Link& link, const Frame& frame) override;
     void on_extension(Link& link, const Frame& frame, const Extension& extension) override;

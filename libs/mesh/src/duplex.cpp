@@ -92,8 +92,10 @@ Task<void> DuplexState::send(std::shared_ptr<DuplexState> self, Value value) {
     encode_value(self->serde_, value, data);
     FrameHeader header = self->header();
     if (self->serde_ == Serde::opaque) header.is_bytes = value.kind() == Kind::bytes;
-    if (data.size() > max_message_size - max_metadata_size)
-        throw EncodeError("one value of a stream is at most 32 MiB; send it in pieces");
+    const std::size_t limit = self->link_->max_frame() - 4096;
+    if (data.size() > limit)
+        throw EncodeError("one value of this stream has at most " + std::to_string(limit) +
+                          " bytes; send it in pieces");
     self->credit_ -= static_cast<std::int64_t>(data.size() + item_cost);
     send_extension(*self->link_, header, self->route(), ExtKind::item, {}, data.bytes());
 }

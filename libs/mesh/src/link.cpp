@@ -1,6 +1,7 @@
 #include "link.hpp"
 
 #include "extension.hpp"
+#include "websocket_stream.hpp"
 
 #include <weft/core/error.hpp>
 #include <weft/core/sleep.hpp>
@@ -161,11 +162,14 @@ void Link::finish(Duration limit, std::string reason) {
 }
 
 std::size_t Link::skip_preamble(std::span<const std::byte> bytes) {
-    // Any nine bytes are a SYN to daffi, in any number of pieces here; but not the beginning of HTTP.
+    // Any nine bytes are a SYN to daffi, in any number of pieces here; but HTTP is a browser's WebSocket.
     if (preamble_left_ == syn.size() && !bytes.empty()) {
         const auto first = std::to_integer<char>(bytes[0]);
-        if (first == 'G' || first == 'g')
-            throw Error("it speaks HTTP; this node was built without WebSocket");
+        if (first == 'G' || first == 'g') {
+            stream_ = make_websocket_stream(std::move(stream_), bytes, std::move(origins_));
+            preamble_left_ = 0;  // no SYN there
+            return bytes.size();
+        }
     }
     const std::size_t n = std::min<std::size_t>(preamble_left_, bytes.size());
     preamble_left_ = static_cast<std::uint8_t>(preamble_left_ - n);

@@ -48,6 +48,9 @@ public:
     Link(const Link&) = delete;
     Link& operator=(const Link&) = delete;
 
+    // Pages that may come by WebSocket; none given: all.
+    void allow_origins(std::vector<std::string> origins) { origins_ = std::move(origins); }
+
     // Starts reading; `handler` is part of what `owner` keeps alive.
     static void start(const std::shared_ptr<Link>& self, std::shared_ptr<LinkHandler> handler);
 
@@ -66,6 +69,10 @@ public:
     // The peer is weft's, too: asks it after `interval` of silence whether it lives. 0: never.
     void watch(Duration interval);
     [[nodiscard]] bool extended() const noexcept { return extended_; }
+
+    // The largest frame that the way takes: less than a frame may be where NATS is in between.
+    void limit_frames(std::size_t bytes) noexcept { max_frame_ = bytes; }
+    [[nodiscard]] std::size_t max_frame() const noexcept { return max_frame_; }
 
     // Bytes that wait.
     [[nodiscard]] std::size_t queued() const noexcept { return out_.size(); }
@@ -126,6 +133,7 @@ private:
     std::unique_ptr<Stream> stream_;
     std::string peer_;
     std::vector<std::string> names_;
+    std::vector<std::string> origins_;
     std::string reason_;
     std::weak_ptr<Link> self_;
     Loop* loop_;
@@ -141,6 +149,7 @@ private:
     Deadline stall_;
     Heartbeat heartbeat_;
     Duration heartbeat_interval_{};
+    std::size_t max_frame_ = header_size + max_message_size;
     TimePoint heard_{};
     Event ended_;
     std::uint8_t preamble_left_;

@@ -47,6 +47,7 @@ void Router::on_member_removed(std::function<void(std::string)> f) {
 
 void Router::State::start() {
     if (acceptor) throw InitializationError(options.name + ": it was started already");
+    if (options.nats) throw InitializationError(options.name + ": a NATS cluster needs no Router");
     auto fresh = std::make_shared<Acceptor>(options);
     fresh->start(
         fresh, [self = shared_from_this()](std::shared_ptr<Link> link) { self->accepted(std::move(link)); });
@@ -190,7 +191,7 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
     peer.link->keep();
     if (type_option(asked.type, "weft") && !peer.link->extended()) {
         peer.link->take_extensions();
-        peer.link->watch(options.heartbeat);
+        if (!type_option(asked.type, "silent")) peer.link->watch(options.heartbeat);
     }
 
     const auto send_members = [](Peer& to, const FrameHeader& header, std::string_view transmitter,

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace weft {
 class ThreadPool;
@@ -29,8 +30,10 @@ public:
     explicit Options(std::string name) : name_(std::move(name)) {}
 
     Options&& name(std::string v) && { return name_ = std::move(v), std::move(*this); }
-    // An IP literal or "localhost" for servers; any name for clients. "/path" with port 0 is a unix socket,
-    // as in daffi. Default: 127.0.0.1.
+    // In a router's place, clients and services may give a NATS cluster:
+    // "nats://[user:password@]host[:port]", with "/name" behind it for one of several meshes there. Nodes
+    // then find each other by themselves. An IP literal or "localhost" for servers; any name for clients.
+    // "/path" with port 0 is a unix socket, as in daffi. Default: 127.0.0.1.
     Options&& host(std::string v) && { return host_ = std::move(v), std::move(*this); }
     // 0, the default: a server lets the kernel choose.
     Options&& port(std::uint16_t v) && { return port_ = v, std::move(*this); }
@@ -79,6 +82,12 @@ public:
     // signs but ';'. Default: none, everyone.
     Options&& token(std::string v) && { return token_ = std::move(v), std::move(*this); }
 
+    // Servers: browsers come by WebSocket, with daffi's JavaScript client or another on that wire, to the
+    // same port. Only pages of these origins ("https://lab.example") are let in. Default: all, as in daffi.
+    Options&& web_origins(std::vector<std::string> v) && {
+        return web_origins_ = std::move(v), std::move(*this);
+    }
+
     // TLS, also over unix sockets. A server takes TlsContext::server(…), a client TlsContext::client(…). The
     // name that a client looks for in the server's certificate is `server_name`, or the host. daffi's nodes
     // end connections without saying so in TLS, which weft takes for what it is: they went.
@@ -104,6 +113,7 @@ private:
     std::function<void(std::string_view)> log_;
     std::optional<TlsContext> tls_;
     std::string tls_name_;
+    std::vector<std::string> web_origins_;
     std::size_t workers_ = 1;
     std::size_t queue_calls_ = 4096;
     std::size_t queue_bytes_ = std::size_t{64} << 20;
