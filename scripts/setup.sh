@@ -13,6 +13,7 @@ packages_build=(
 packages_test=(
     git libgtest-dev libgmock-dev libboost1.81-dev
     libgrpc++-dev protobuf-compiler-grpc
+    chromium nats-server
     iproute2 openssl procps python3 python3-venv
     python3-grpcio python3-protobuf ruby-grpc nginx-light
     clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev

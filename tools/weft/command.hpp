@@ -11,6 +11,7 @@ inline constexpr int cannot_run = 2;  // a wrong command line, a file that is no
 
 // Each adds one subcommand to `app`; the status of what was chosen goes to `status`.
 void add_lab_command(CLI::App& app, int& status);
+void add_mesh_command(CLI::App& app, int& status);
 void add_ping_command(CLI::App& app, int& status);
 void add_switch_command(CLI::App& app, int& status);
 

@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
     weft::tool::add_log_option(app);
     int status = 0;
     weft::tool::add_lab_command(app, status);
+    weft::tool::add_mesh_command(app, status);
     weft::tool::add_ping_command(app, status);
     weft::tool::add_switch_command(app, status);
     try {

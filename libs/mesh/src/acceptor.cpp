@@ -27,6 +27,7 @@ Task<void> Acceptor::greet(std::shared_ptr<Acceptor> self, std::unique_ptr<Strea
         if (auto certificate = tls->peer_certificate()) names = std::move(certificate->dns_names);
         auto link = std::make_shared<Link>(std::move(tls), LinkRole::server, self->options_.stall_limit,
                                            std::move(names));
+        link->allow_origins(self->options_.web_origins);
         self->accepted_(std::move(link));
     } catch (const weft::Error& error) {
         self->options_.log(self->options_.name + ": refused " + peer + ": " + error.what());
@@ -41,8 +42,10 @@ Task<void> Acceptor::accept_loop(std::shared_ptr<Acceptor> self) {
                 greetings.spawn(greet(self, std::move(stream)), "mesh TLS handshake");
                 continue;
             }
-            self->accepted_(
-                std::make_shared<Link>(std::move(stream), LinkRole::server, self->options_.stall_limit));
+            auto link =
+                std::make_shared<Link>(std::move(stream), LinkRole::server, self->options_.stall_limit);
+            link->allow_origins(self->options_.web_origins);
+            self->accepted_(std::move(link));
         }
     };
     try {

@@ -1,12 +1,11 @@
 #include "call_runner.hpp"
 
-#include <weft/core/timeout.hpp>
+#include "inspect.hpp"
+
+#include <weft/core/to_thread.hpp>
 #include <weft/mesh/error.hpp>
 
-#include <cstdlib>
-#include <typeinfo>
-
-#include <cxxabi.h>
+#include <algorithm>
 
 namespace weft::mesh {
 
@@ -14,70 +13,24 @@ namespace {
 
 // Distinct method names that are counted on their own.
 constexpr std::size_t max_method_stats = 4096;
+// Requests that come in parts at a time.
+constexpr std::size_t max_incoming = 1024;
 
-// "std::invalid_argument" -> module "std", type "invalid_argument".
-void name_exception(const std::exception& error, Failure& out) {
-    int status = 0;
-    char* demangled = abi::__cxa_demangle(typeid(error).name(), nullptr, nullptr, &status);
-    std::string name = status == 0 ? demangled : "Exception";
-    std::free(demangled);
-    const std::size_t split = name.rfind("::");
-    out.type = split == std::string::npos ? name : name.substr(split + 2);
-    out.module = split == std::string::npos ? "cpp" : name.substr(0, split);
+Failure not_found(const std::string& node, std::string_view function) {
+    return make_failure("ReceiverNotFound", "daffi.exceptions",
+                        node + " has no callback '" + std::string(function) + "'");
 }
 
 }  // namespace
 
-Failure make_failure(std::string type, std::string module, std::string text) {
-    Failure out;
-    out.type = std::move(type);
-    out.module = std::move(module);
-    out.text = std::move(text);
-    return out;
-}
-
-Failure describe_failure(const std::exception_ptr& error) {
-    Failure out;
-    try {
-        std::rethrow_exception(error);
-    } catch (const RemoteError& e) {
-        out = make_failure(e.type(), e.module(), e.text());
-    } catch (const ConversionError& e) {
-        out = make_failure("TypeError", "builtins", e.what());
-    } catch (const DecodeError& e) {
-        out = make_failure("DecodeError", "weft.mesh", e.what());
-    } catch (const EncodeError& e) {
-        out = make_failure("TypeError", "builtins", e.what());
-    } catch (const TimeoutError& e) {
-        out = make_failure("TimeoutError", "builtins", e.what());
-    } catch (const Cancelled&) {
-        out = make_failure("CancelledError", "asyncio.exceptions", "the callback was cancelled");
-    } catch (const std::exception& e) {
-        name_exception(e, out);
-        out.text = e.what();
-    } catch (...) {
-        out = make_failure("Exception", "builtins", "a C++ exception of unknown type");
-    }
-    return out;
-}
-
-void send_failure(Link& link, std::string_view transmitter, const FrameHeader& request,
-                  std::string_view receiver, std::string_view function, Serde serde, const Failure& failure) {
-    Buffer& out = link.out();
-    FrameWriter writer(out, transmitter, receiver, function);
-    if (!writer.ok()) return;
-    FrameHeader header;
-    header.id = request.id;
-    header.flag = Flag::error;
-    header.serde = serde;
-    header.is_bytes = encode_failure(header.serde, failure, out);
-    if (writer.finish(header)) link.sent();
-}
-
-CallRunner::CallRunner(const OptionsAccess& options, std::shared_ptr<detail::Registry> registry)
+CallRunner::CallRunner(const OptionsAccess& options, std::shared_ptr<detail::Registry> registry,
+                       const CallHost& host)
     : node_(options.name),
+      host_(&host),
+      pool_(options.pool),
       workers_max_(options.workers),
       queue_bytes_max_(options.queue_bytes),
+      message_limit_(options.message_limit),
       registry_(std::move(registry)),
       queue_(options.queue_calls) {}
 
@@ -87,13 +40,34 @@ void CallRunner::refuse(const std::shared_ptr<Link>& link, const Frame& request,
                  failure);
 }
 
+void CallRunner::tell(const std::shared_ptr<Link>& link, const Frame& request) {
+    if (!request.header.wants_reply) return;
+    const std::string_view what = request.function.substr(own_prefix.size());
+    Value answer;
+    if (what == "ping") {
+        answer = true;
+    } else if (what == "methods") {
+        answer = describe(*registry_);
+    } else if (!host_ || !host_->inspect(what, answer)) {
+        return refuse(link, request, not_found(node_, request.function));
+    }
+    if (!send_result(*link, node_, request, answer))
+        refuse(link, request, make_failure("EncodeError", "weft.mesh", "the answer is larger than 32 MiB"));
+}
+
 void CallRunner::accept(const std::shared_ptr<Link>& link, const Frame& request) {
+    CallInfo info;
+    info.caller = request.transmitter;
+    info.function = request.function;
+    info.serde = request.header.serde;
+    take(link, request, std::move(info));
+}
+
+void CallRunner::take(const std::shared_ptr<Link>& link, const Frame& request, CallInfo info) {
     const auto* callback = registry_->find(request.function);
     if (!callback) {
-        refuse(link, request,
-               make_failure("ReceiverNotFound", "daffi.exceptions",
-                            node_ + " has no callback '" + std::string(request.function) + "'"));
-        return;
+        if (request.function.starts_with(own_prefix)) return tell(link, request);
+        return refuse(link, request, not_found(node_, request.function));
     }
     auto stats = stats_.find(request.function);
     if (stats == stats_.end()) stats = stats_.emplace(std::string(request.function), MethodStats()).first;
@@ -101,11 +75,9 @@ void CallRunner::accept(const std::shared_ptr<Link>& link, const Frame& request)
     Call call;
     call.callback = *callback;
     call.link = link;
-    call.info.caller = request.transmitter;
-    call.info.function = request.function;
-    call.info.serde = request.header.serde;
+    call.info = std::move(info);
     call.header = request.header;
-    call.size = request.raw.size();
+    call.size = request.data.size();
     call.stats = &stats->second;
     if (const std::uint64_t ms = decode_deadline(request.header.tail); ms != 0)
         call.deadline = Loop::current().now() + std::chrono::milliseconds(ms);
@@ -115,7 +87,7 @@ void CallRunner::accept(const std::shared_ptr<Link>& link, const Frame& request)
         fail(call, std::current_exception());
         return;
     }
-    if (!call.callback->is_coroutine() && running_ < workers_max_ && queue_.empty()) {
+    if (!call.callback->is_coroutine() && !pool_ && running_ < workers_max_ && queue_.empty()) {
         run_now(std::move(call));
         return;
     }
@@ -142,6 +114,9 @@ void CallRunner::accept(const std::shared_ptr<Link>& link, const Frame& request)
 
 void CallRunner::run_now(Call call) {
     const TimePoint begin = Clock::now();
+    const bool traced = !call.info.traceparent.empty();
+    const std::string before = traced ? traceparent() : std::string();
+    if (traced) set_traceparent(call.info.traceparent);
     try {
         const Value result = call.callback->call(std::move(call.args), call.info);
         ++call.stats->calls;
@@ -149,16 +124,56 @@ void CallRunner::run_now(Call call) {
     } catch (...) {
         fail(call, std::current_exception());
     }
+    if (traced) set_traceparent(before);
     call.stats->time += Clock::now() - begin;
 }
 
-Task<Value> CallRunner::run(Call& call) {
-    if (call.deadline == TimePoint{}) return call.callback->start(std::move(call.args), call.info);
-    return timeout(call.deadline - Loop::current().now(),
-                   call.callback->start(std::move(call.args), call.info));
+Task<Value> CallRunner::run(CallRunner& self, Call& call) {
+    if (!self.pool_ || call.callback->is_coroutine())
+        return call.callback->start(std::move(call.args), call.info);
+    auto function = [callback = call.callback, args = std::move(call.args), info = call.info]() mutable {
+        return callback->call(std::move(args), info);
+    };
+    return to_thread(*self.pool_, std::move(function));
+}
+
+Task<std::exception_ptr> CallRunner::finish(std::shared_ptr<CallRunner> self, Call& call) {
+    TimeoutScope scope(call.deadline == TimePoint{} ? TimePoint::max() : call.deadline);
+    Running running;
+    running.call = &call;
+    running.scope = &scope;
+    self->running_calls_.push_back(&running);
+    if (call.info.stream) {
+        self->streams_.insert_or_assign(call.key(), call.info.stream);
+        call.info.stream->open();
+    }
+    std::exception_ptr error;
+    try {
+        const Value result = co_await run(*self, call);
+        ++call.stats->calls;
+        self->reply(call, result);
+    } catch (const Cancelled&) {
+        if (!scope.claim()) {
+            error = std::current_exception();
+        } else if (running.cancelled) {
+            error =
+                std::make_exception_ptr(RemoteError("CancelledError", "the caller has cancelled the call"));
+        } else {
+            error = std::make_exception_ptr(TimeoutError("the caller's time limit has passed"));
+        }
+    } catch (...) {
+        error = std::current_exception();
+    }
+    std::erase(self->running_calls_, &running);
+    if (call.info.stream) {
+        call.info.stream->end(error);
+        self->streams_.erase(call.key());
+    }
+    co_return error;
 }
 
 Task<void> CallRunner::work(std::shared_ptr<CallRunner> self) {
+    bool traced = false;
     for (;;) {
         ++self->idle_;
         std::optional<Call> call;
@@ -171,19 +186,27 @@ Task<void> CallRunner::work(std::shared_ptr<CallRunner> self) {
         --self->idle_;
         if (!call) co_return;
         self->queued_bytes_ -= call->size;
+        if (!self->cancelled_.empty()) {
+            const bool unwanted = self->cancelled_.erase(call->key()) != 0;
+            if (self->queue_.empty()) self->cancelled_.clear();
+            if (unwanted) {
+                self->fail(*call, std::make_exception_ptr(
+                                      RemoteError("CancelledError", "the caller has cancelled the call")));
+                continue;
+            }
+        }
         // Nobody waits for the answer any more.
         if (call->link->closed()) continue;
-        if (call->deadline != TimePoint{} && call->deadline <= Loop::current().now()) continue;
+        if (call->deadline != TimePoint{} && call->deadline <= Loop::current().now()) {
+            // The caller has given up, but a router counts what this node has to answer.
+            self->fail(*call, std::make_exception_ptr(TimeoutError("the caller's time limit has passed")));
+            continue;
+        }
+        if (traced || !call->info.traceparent.empty()) set_traceparent(call->info.traceparent);
+        traced = !call->info.traceparent.empty();
         ++self->running_;
         const TimePoint begin = Clock::now();
-        std::exception_ptr error;
-        try {
-            const Value result = co_await run(*call);
-            ++call->stats->calls;
-            self->reply(*call, result);
-        } catch (...) {
-            error = std::current_exception();
-        }
+        const std::exception_ptr error = co_await finish(self, *call);
         --self->running_;
         call->stats->time += Clock::now() - begin;
         if (error) self->fail(*call, error);
@@ -196,22 +219,46 @@ Task<void> CallRunner::work(std::shared_ptr<CallRunner> self) {
     }
 }
 
+std::size_t large_size(const Value& value) noexcept {
+    return value.kind() == Kind::bytes || value.kind() == Kind::text ? value.size() : 0;
+}
+
 void CallRunner::reply(const Call& call, const Value& result) {
     if (!call.header.wants_reply || call.link->closed()) return;
-    Buffer& out = call.link->out();
-    FrameWriter writer(out, node_, call.info.caller, call.info.function);
-    FrameHeader header;
+    const std::size_t limit = host_ ? host_->whole_limit(*call.link, call.info.caller) : SIZE_MAX;
+    PartSenders::Message message;
+    FrameHeader& header = message.header;
     header.id = call.header.id;
     header.flag = Flag::response;
     header.serde = call.header.serde;
-    try {
-        header.is_bytes = encode_result(header.serde, result, out);
-    } catch (...) {
+    if (large_size(result) <= limit) {
+        FrameWriter writer(call.link->out(), node_, call.info.caller, call.info.function);
+        try {
+            header.is_bytes = encode_result(header.serde, result, writer.data());
+        } catch (...) {
+            writer.abandon();
+            throw;
+        }
+        const std::size_t size = writer.data_size();
+        if (size <= limit) {
+            if (!writer.finish(header))
+                throw EncodeError("the result is larger than a message may be (32 MiB)");
+            call.link->sent();
+            return;
+        }
+        message.data.append(writer.data().bytes().last(size));
         writer.abandon();
-        throw;
+    } else {
+        header.is_bytes = encode_result(header.serde, result, message.data);
     }
-    if (!writer.finish(header)) throw EncodeError("the result is larger than a message may be (32 MiB)");
-    call.link->sent();
+    if (message.data.size() > message_limit_)
+        throw EncodeError("the result is larger than this node's message_limit, " +
+                          std::to_string(message_limit_) + " bytes");
+    message.link = call.link;
+    message.from = node_;
+    message.to = call.info.caller;
+    message.function = call.info.function;
+    senders_.start(std::move(message));
 }
 
 void CallRunner::fail(const Call& call, std::exception_ptr error) {
@@ -224,6 +271,7 @@ void CallRunner::fail(const Call& call, std::exception_ptr error) {
 
 void CallRunner::stop() noexcept {
     stopped_ = true;
+    host_ = nullptr;
     queue_.close();
     while (queue_.try_get()) {
     }
@@ -233,7 +281,15 @@ void CallRunner::stop() noexcept {
 }
 
 Task<void> CallRunner::drained(std::shared_ptr<CallRunner> self) {
-    while (!self->stopped_ && (self->running_ != 0 || !self->queue_.empty())) co_await self->quiet_.wait();
+    while (!self->stopped_) {
+        if (self->running_ != 0 || !self->queue_.empty()) {
+            co_await self->quiet_.wait();
+        } else if (!self->senders_.empty()) {
+            co_await self->senders_.emptied().wait();
+        } else {
+            break;
+        }
+    }
 }
 
 void CallRunner::add_stats(NodeStats& stats) const {
@@ -241,6 +297,158 @@ void CallRunner::add_stats(NodeStats& stats) const {
         if (stats.methods.size() >= max_method_stats) break;
         stats.methods.emplace(name, method);
     }
+}
+
+// --- extensions ---------------------------------------------------------------------------------------
+
+void CallRunner::extension(const std::shared_ptr<Link>& link, const Frame& frame,
+                           const Extension& extension) {
+    const Key key(link.get(), frame.transmitter, frame.header.id);
+    switch (extension.kind) {
+        case ExtKind::request:
+            return take_extended(link, frame, extension);
+        case ExtKind::part:
+            return take_part(link, frame, extension);
+        case ExtKind::got:
+            return senders_.got(*link, frame.transmitter, frame.header.id, false,
+                                static_cast<std::size_t>(extension.number("n")));
+        case ExtKind::cancel:
+            return cancel(link, key);
+        case ExtKind::item:
+        case ExtKind::credit:
+        case ExtKind::end:
+            return take_item(key, frame, extension);
+        default:
+            return;
+    }
+}
+
+void CallRunner::take_extended(const std::shared_ptr<Link>& link, const Frame& frame,
+                               const Extension& extension) {
+    CallInfo info;
+    info.caller = frame.transmitter;
+    info.function = frame.function;
+    info.serde = frame.header.serde;
+    info.traceparent = extension.attribute("trace").value_or("");
+    if (const std::uint64_t window = extension.number("stream"); window != 0) {
+        info.stream = std::make_shared<detail::DuplexState>(false, node_, frame.header.serde,
+                                                            detail::DuplexState::default_window);
+        info.stream->begin(link, info.caller, frame.header.id, static_cast<std::size_t>(window));
+    }
+    Frame request = frame;
+    request.data = extension.data;
+    const std::uint64_t size = extension.number("size");
+    if (size == 0) return take(link, request, std::move(info));
+    if (size > message_limit_)
+        return refuse(
+            link, frame,
+            make_failure("MessageTooLarge", "weft.mesh",
+                         node_ + " takes messages of " + std::to_string(message_limit_) + " bytes"));
+    if (incoming_.size() >= max_incoming || incoming_bytes_ + size > 2 * message_limit_)
+        return refuse(link, frame,
+                      make_failure("Busy", "weft.mesh", node_ + " takes too many large messages already"));
+    if (!registry_->find(frame.function)) return refuse(link, frame, not_found(node_, frame.function));
+    Incoming& incoming = incoming_[Key(link.get(), info.caller, frame.header.id)];
+    incoming_bytes_ -= incoming.size;
+    incoming = Incoming();
+    incoming.link = link;
+    incoming.header = frame.header;
+    incoming.function = frame.function;
+    incoming.info = std::move(info);
+    incoming.size = static_cast<std::size_t>(size);
+    incoming_bytes_ += incoming.size;
+}
+
+void CallRunner::take_part(const std::shared_ptr<Link>& link, const Frame& frame,
+                           const Extension& extension) {
+    const auto it = incoming_.find(Key(link.get(), frame.transmitter, frame.header.id));
+    if (it == incoming_.end()) return;
+    Incoming& incoming = it->second;
+    if (incoming.data.size() + extension.data.size() > incoming.size) {
+        Frame request = frame;
+        request.header = incoming.header;
+        request.function = incoming.function;
+        refuse(link, request,
+               make_failure("DecodeError", "weft.mesh", "more parts came than were announced"));
+        incoming_bytes_ -= incoming.size;
+        incoming_.erase(it);
+        return;
+    }
+    incoming.data.append(extension.data);
+    incoming.receipts.took(extension.data.size(), *link, frame.header.id, true, node_, frame.transmitter);
+    if (incoming.data.size() < incoming.size) return;
+    const auto done = incoming_.extract(it);
+    const Incoming& whole = done.mapped();
+    incoming_bytes_ -= whole.size;
+    Frame request;
+    request.header = whole.header;
+    request.transmitter = whole.info.caller;
+    request.receiver = node_;
+    request.function = whole.function;
+    request.data = whole.data.bytes();
+    take(link, request, whole.info);
+}
+
+void CallRunner::take_item(const Key& key, const Frame& frame, const Extension& extension) {
+    const auto it = streams_.find(key);
+    if (it == streams_.end()) return;
+    detail::DuplexState& stream = *it->second;
+    if (extension.kind == ExtKind::credit)
+        return stream.credit(static_cast<std::size_t>(extension.number("n")));
+    if (extension.kind == ExtKind::end) return stream.peer_finished();
+    try {
+        if (!stream.item(frame, extension))
+            throw DecodeError("more values came than the window has room for");
+    } catch (const Error&) {
+        // The callback sees it at next(); nobody else on this link is to blame.
+        stream.end(std::current_exception());
+    }
+}
+
+void CallRunner::cancel(const std::shared_ptr<Link>& link, const Key& key) {
+    // Each call is answered, so that whoever counts them can count it off.
+    FrameHeader request;
+    request.id = std::get<2>(key);
+    const Failure failure = make_failure("CancelledError", "weft.mesh", "the caller has cancelled the call");
+    if (senders_.drop(*link, std::get<1>(key), request.id, false))
+        return send_failure(*link, node_, request, std::get<1>(key), {}, Serde::json, failure);
+    if (const auto it = incoming_.find(key); it != incoming_.end()) {
+        incoming_bytes_ -= it->second.size;
+        incoming_.erase(it);
+        return send_failure(*link, node_, request, std::get<1>(key), {}, Serde::json, failure);
+    }
+    for (Running* running : running_calls_) {
+        if (running->call->key() != key || running->cancelled) continue;
+        running->cancelled = true;
+        running->scope->reschedule(Duration::zero());
+        return;
+    }
+    if (!queue_.empty()) cancelled_.insert(key);
+}
+
+void CallRunner::forget_if(const std::function<bool(const Link*, std::string_view)>& gone) noexcept {
+    std::erase_if(incoming_, [&](const auto& entry) {
+        if (!gone(std::get<0>(entry.first), std::get<1>(entry.first))) return false;
+        incoming_bytes_ -= entry.second.size;
+        return true;
+    });
+    for (Running* running : running_calls_) {
+        const Call& call = *running->call;
+        if (running->cancelled || !call.header.wants_reply || !gone(call.link.get(), call.info.caller))
+            continue;
+        running->cancelled = true;
+        running->scope->reschedule(Duration::zero());
+    }
+}
+
+void CallRunner::forget(const Link& link) noexcept {
+    senders_.drop_link(link);
+    if (link.extended()) forget_if([&](const Link* l, std::string_view) { return l == &link; });
+}
+
+void CallRunner::forget(std::string_view caller) noexcept {
+    senders_.drop_peer(caller);
+    forget_if([&](const Link*, std::string_view name) { return name == caller; });
 }
 
 }  // namespace weft::mesh

@@ -1,5 +1,6 @@
 #include "registry.hpp"
 
+#include <weft/core/task_local.hpp>
 #include <weft/mesh/callbacks.hpp>
 #include <weft/mesh/error.hpp>
 
@@ -42,6 +43,8 @@ void Registry::add(std::string name, std::shared_ptr<Callback> callback) {
         throw InitializationError(
             "offer '" + name +
             "': a name is 1 to 255 bytes of UTF-8 without '|', ',' and control characters");
+    if (name.starts_with("weft."))
+        throw InitializationError("offer '" + name + "': names that begin with 'weft.' are the nodes' own");
     if (callbacks_.contains(name))
         throw InitializationError("offer '" + name + "': there is a callback of that name already");
     names_.push_back(name);
@@ -55,6 +58,22 @@ void Registry::listen(std::weak_ptr<void> alive, Listener listener) {
 }
 
 }  // namespace detail
+
+namespace {
+const TaskLocal<std::string> current_trace;
+}
+
+std::string traceparent() {
+    const std::string* found = current_trace.find();
+    return found ? *found : std::string();
+}
+
+void set_traceparent(std::string value) { current_trace.set(std::move(value)); }
+
+Duplex CallInfo::duplex() const {
+    if (!stream) throw ConversionError("is called with open(), as a stream");
+    return Duplex(stream);
+}
 
 Callbacks::Callbacks() : registry_(std::make_shared<detail::Registry>()) {}
 

@@ -1,4 +1,5 @@
 #include "client_state.hpp"
+#include "inspect.hpp"
 
 #include <weft/core/timeout.hpp>
 #include <weft/mesh/client.hpp>
@@ -9,7 +10,8 @@ namespace weft::mesh {
 
 Client::Client(Options options, Callbacks callbacks)
     : callbacks_(std::move(callbacks)),
-      state_(std::make_shared<detail::ClientState>(std::move(options), callbacks_.registry())) {}
+      state_(
+          std::make_shared<detail::ClientState>(OptionsAccess(std::move(options)), callbacks_.registry())) {}
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&& other) noexcept {
     std::swap(state_, other.state_);
@@ -71,6 +73,15 @@ std::vector<Member> ClientConnection::members() const {
     std::vector<Member> out;
     for (const auto* entry : entries) out.push_back(entry->member);
     return out;
+}
+
+Task<Value> ClientConnection::inspect(std::string what, std::string node, Duration limit) const {
+    detail::CallSpec spec;
+    spec.receivers.assign(1, std::move(node));
+    spec.limit = limit;
+    spec.serde = Serde::msgpack;
+    return detail::call_one(state_, std::move(spec),
+                            detail::Invocation(std::string(own_prefix) + what, std::vector<Value>()));
 }
 
 namespace {

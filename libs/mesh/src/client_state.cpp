@@ -1,8 +1,10 @@
 #include "client_state.hpp"
 
+#include "inspect.hpp"
+#include "nats_stream.hpp"
+
 #include <weft/core/connect.hpp>
 #include <weft/core/connection.hpp>
-#include <weft/core/gather.hpp>
 #include <weft/core/sleep.hpp>
 #include <weft/core/timeout.hpp>
 #include <weft/core/tls_stream.hpp>
@@ -11,10 +13,21 @@
 
 namespace weft::mesh::detail {
 
-ClientState::ClientState(Options o, std::shared_ptr<Registry> r)
+namespace {
+
+// Larger messages go through a router in parts.
+constexpr std::size_t whole_through_router = std::size_t{1} << 20;
+
+std::string_view as_text(std::span<const std::byte> data) noexcept {
+    return {reinterpret_cast<const char*>(data.data()), data.size()};
+}
+
+}  // namespace
+
+ClientState::ClientState(OptionsAccess o, std::shared_ptr<Registry> r)
     : options(std::move(o)),
       registry(std::move(r)),
-      runner(std::make_shared<CallRunner>(options, registry)),
+      runner(std::make_shared<CallRunner>(options, registry, *this)),
       random_(std::random_device{}()) {}
 
 Task<void> ClientState::connect(std::shared_ptr<ClientState> self) {
@@ -34,6 +47,7 @@ Task<void> ClientState::open(std::shared_ptr<ClientState> self) {
     } else {
         stream = co_await weft::connect(SocketAddress::unix_path(self->options.unix_path));
     }
+    if (self->options.nats) stream = make_nats_stream(std::move(stream), *self->options.nats);
     if (self->options.tls) {
         auto secure =
             co_await timeout(self->options.handshake_timeout,
@@ -45,6 +59,10 @@ Task<void> ClientState::open(std::shared_ptr<ClientState> self) {
     link->out().append(syn);
     self->last_id_ = 1;
     self->introduce(*link, 1);
+    if (self->options.nats) link->limit_frames(nats_max_frame);
+    // A router of weft's sends its first extension before its answer.
+    link->take_extensions();
+    self->weft_members_.clear();
     self->opening_ = link;
     self->refusal_.clear();
     self->introduced_.clear();
@@ -67,6 +85,7 @@ Task<void> ClientState::open(std::shared_ptr<ClientState> self) {
 void ClientState::introduce(Link& to, std::uint16_t id) {
     Handshake handshake;
     handshake.type = "client" + std::string(weft_mark);
+    if (options.heartbeat <= Duration::zero()) handshake.type += ";silent=1";
     if (!options.token.empty()) handshake.type += ";token=" + options.token;
     handshake.members.emplace_back(options.name, registry->names());
     FrameWriter writer(to.out(), options.name, "", "");
@@ -137,6 +156,11 @@ Task<void> ClientState::join(std::shared_ptr<ClientState> self) {
     if (self->end_error_) std::rethrow_exception(self->end_error_);
 }
 
+void ClientState::give_up(std::exception_ptr error) noexcept {
+    end_error_ = std::move(error);
+    finished_.set();
+}
+
 void ClientState::abort() noexcept {
     stopped_ = true;
     runner->stop();
@@ -193,6 +217,11 @@ void ClientState::remove_member(const std::string& name, MemberEvent::Kind kind,
     const auto it = members.find(name);
     if (it == members.end()) return;
     members.erase(it);
+    if (const auto weft = weft_members_.find(name); weft != weft_members_.end()) {
+        weft_members_.erase(weft);
+        runner->forget(name);
+    }
+    runner->senders().drop_peer(name);
     index();
     if (name != options.name) events.tell(MemberEvent(kind, name, reason));
 }
@@ -212,7 +241,8 @@ std::vector<std::string> ClientState::candidates(std::string_view function) cons
 const std::string& ClientState::choose(const CallSpec& spec, const std::string& function) {
     if (!spec.receivers.empty()) {
         const std::string& name = spec.receivers[0];
-        if (offers(name, function)) return name;
+        const bool own = function.starts_with(own_prefix) && (name.empty() || members.contains(name));
+        if (offers(name, function) || (own && speaks_weft(name))) return name;
         throw ReceiverNotFound("call " + function + ": " +
                                (members.contains(name) ? "'" + name + "' does not offer it"
                                                        : "there is no member '" + name + "'"));
@@ -222,18 +252,25 @@ const std::string& ClientState::choose(const CallSpec& spec, const std::string& 
     const auto& names = it->second;
     // daffi counts before it picks, so the first call goes to the second worker.
     const std::size_t turn = ++robin_;
-    if (spec.balance == Balance::round_robin || names.size() == 1) return names[turn % names.size()];
+    const std::size_t limit = options.worker_in_flight;
+    const bool by_load = spec.balance == Balance::least_loaded;
+    if (!by_load && limit == 0) return names[turn % names.size()];
     const std::string* best = nullptr;
     std::size_t fewest = 0;
     for (std::size_t i = 0; i < names.size(); ++i) {
         const std::string& name = names[(turn + i) % names.size()];
         const auto member = members.find(name);
         if (member == members.end()) continue;
-        if (best && member->second.in_flight >= fewest) continue;
+        const std::size_t load = member->second.in_flight;
+        if ((limit != 0 && load >= limit) || (best && load >= fewest)) continue;
         best = &name;
-        fewest = member->second.in_flight;
+        fewest = load;
+        if (!by_load) break;
     }
-    return best ? *best : names[turn % names.size()];
+    if (!best)
+        throw BusyError("call " + function + ": every member that offers it has " + std::to_string(limit) +
+                        " calls of this client in flight");
+    return *best;
 }
 
 // --- frames -------------------------------------------------------------------------------------------
@@ -252,6 +289,8 @@ void ClientState::handshake(const Frame& frame) {
         link = std::exchange(opening_, nullptr);
         link->keep();
         peer_is_weft_ = type_option(reply.type, "weft").has_value();
+        peer_is_service_ = reply.type.starts_with("service");
+        if (peer_is_weft_) link->watch(options.heartbeat);
     }
     const bool whole = frame.transmitter == options.name && frame.header.wants_reply;
     if (whole) {
@@ -297,6 +336,8 @@ void ClientState::on_frame(Link& from, const Frame& frame) {
         case Flag::request:
             if (link && link.get() == &from) runner->accept(link, frame);
             return;
+        case Flag::extension:
+            return;
         case Flag::response:
         case Flag::error:
             if (PendingCall* call = pending.get(frame.header.id)) {
@@ -308,6 +349,46 @@ void ClientState::on_frame(Link& from, const Frame& frame) {
             }
             return;
     }
+}
+
+bool ClientState::speaks_weft(std::string_view member) const noexcept {
+    return peer_is_weft_ && (peer_is_service_ || member.empty() || weft_members_.contains(member));
+}
+
+std::size_t ClientState::whole_limit(const Link& on, std::string_view member) const {
+    if (&on != link.get() || !speaks_weft(member)) return SIZE_MAX;
+    if (on.max_frame() < header_size + max_message_size) return on.max_frame() / 2;
+    // A router would have to hold a frame until it has all of it; parts go on as they come.
+    return peer_is_service_ ? max_message_size - max_metadata_size : whole_through_router;
+}
+
+bool ClientState::inspect(std::string_view what, Value& out) const {
+    if (what != "stats") return false;
+    NodeStats all = stats;
+    all.node = options.name;
+    all.members = members.size();
+    runner->add_stats(all);
+    out = describe(all);
+    return true;
+}
+
+void ClientState::on_extension(Link& from, const Frame& frame, const Extension& extension) {
+    if (extension.kind == ExtKind::peers) {
+        std::string_view rest = as_text(extension.data);
+        while (!rest.empty()) {
+            const std::size_t end = std::min(rest.find('|'), rest.size());
+            if (valid_name(rest.substr(0, end))) weft_members_.emplace(rest.substr(0, end));
+            rest.remove_prefix(std::min(end + 1, rest.size()));
+        }
+        return;
+    }
+    if (link.get() != &from) return;
+    ++stats.frames;
+    stats.bytes += frame.raw.size();
+    if (frame.header.wants_reply || extension.kind == ExtKind::request)
+        return runner->extension(link, frame, extension);
+    PendingCall* call = pending.get(frame.header.id);
+    if (call && call->receiver() == frame.transmitter) call->extension(frame, extension);
 }
 
 void ClientState::on_end(Link& ended, const std::string& reason) noexcept {
@@ -323,6 +404,7 @@ void ClientState::on_end(Link& ended, const std::string& reason) noexcept {
     }
     lost_reason_ = reason;
     const std::uint64_t written = ended.written();
+    runner->forget(ended);
     link = nullptr;
     given_up_ = IdTable<bool>();
     std::vector<PendingCall*> calls;
@@ -332,229 +414,11 @@ void ClientState::on_end(Link& ended, const std::string& reason) noexcept {
     for (const auto& [name, entry] : members)
         if (name != options.name) gone.push_back(name);
     members.clear();
+    weft_members_.clear();
     index();
     for (const std::string& name : gone)
         events.tell(MemberEvent(MemberEvent::Kind::left, name, "the connection was lost: " + reason));
     options.log(options.name + ": the connection was lost: " + reason);
-}
-
-// --- calls --------------------------------------------------------------------------------------------
-
-std::uint16_t ClientState::next_id(bool wants_reply) {
-    constexpr std::size_t ids = 65535;
-    if (wants_reply && pending.size() + given_up_.size() >= ids) {
-        // Answers that have not come by now never will, or will be taken for another's: only when every id is
-        // in use are they used again.
-        given_up_ = IdTable<bool>();
-        if (pending.size() >= ids) throw BusyError("65535 calls are in flight on this connection");
-    }
-    do {
-        ++last_id_;
-    } while (last_id_ == 0 || (wants_reply && (pending.get(last_id_) || given_up_.get(last_id_))));
-    return last_id_;
-}
-
-std::uint16_t ClientState::send_request(Link& to, const std::string& receiver, const Invocation& invocation,
-                                        const CallSpec& spec, bool wants_reply) {
-    if (!valid_name(invocation.function))
-        throw EncodeError("call '" + invocation.function + "': the wire cannot carry that name");
-    if (to.queued() > options.send_limit)
-        throw BusyError("call " + invocation.function + ": " + std::to_string(to.queued()) +
-                        " bytes wait to be sent already");
-    FrameHeader header;
-    header.id = next_id(wants_reply);
-    header.flag = Flag::request;
-    header.serde = spec.serde;
-    header.wants_reply = wants_reply;
-    if (spec.limit && wants_reply)
-        header.tail = encode_deadline(static_cast<std::uint64_t>(
-            std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::milliseconds>(*spec.limit).count())));
-    FrameWriter writer(to.out(), options.name, receiver, invocation.function);
-    try {
-        header.is_bytes =
-            encode_arguments(spec.serde, invocation.positional, invocation.keyword, writer.data());
-    } catch (const Error& error) {
-        writer.abandon();
-        throw EncodeError("call " + invocation.function + ": " + error.what());
-    }
-    if (!writer.finish(header))
-        throw EncodeError("call " + invocation.function +
-                          ": the arguments are larger than a message may be (32 MiB)");
-    to.sent();
-    return header.id;
-}
-
-void ClientState::forget(std::uint16_t id, const std::string& receiver, bool answered) noexcept {
-    pending.erase(id);
-    if (const auto it = members.find(receiver); it != members.end() && it->second.in_flight != 0)
-        --it->second.in_flight;
-    if (answered || !link) return;
-    try {
-        given_up_.set(id, true);
-    } catch (...) {  // no memory: the id may be used again a little early
-    }
-}
-
-PendingCall::PendingCall(ClientState& state, Link& link, std::uint16_t id, const std::string& receiver,
-                         std::uint64_t begin) noexcept
-    : state_(state), receiver_(receiver), begin_(begin), id_(id) {
-    (void)link;
-    if (const auto it = state.members.find(receiver); it != state.members.end()) ++it->second.in_flight;
-}
-
-PendingCall::~PendingCall() {
-    disarm();
-    if (!done_) state_.forget(id_, receiver_, false);
-}
-
-void PendingCall::finish(End end) noexcept {
-    end_ = end;
-    done_ = true;
-    disarm();
-    state_.forget(id_, receiver_, end == End::answered || end == End::failed);
-    if (waiting()) wake();
-}
-
-void PendingCall::answer(const Frame& frame) noexcept {
-    try {
-        if (frame.header.flag == Flag::error) {
-            failure = decode_failure(frame.header.serde, frame.header.is_bytes, frame.data);
-            return finish(End::failed);
-        }
-        value = decode_result(frame.header.serde, frame.header.is_bytes, frame.data);
-    } catch (...) {
-        error = std::current_exception();
-    }
-    finish(End::answered);
-}
-
-void PendingCall::lose(const std::string& why, std::uint64_t written) noexcept {
-    reason = why;
-    sent = written > begin_;
-    finish(End::lost);
-}
-
-namespace {
-
-[[noreturn]] void throw_failure(const std::string& receiver, const std::string& function, Failure failure) {
-    if (failure.type == "ReceiverNotFound" && failure.module == "daffi.exceptions")
-        throw ReceiverNotFound("call " + function + ": " + failure.text);
-    if (failure.type == "Busy" && failure.module == "weft.mesh")
-        throw BusyError("call " + function + ": " + failure.text);
-    if (failure.type == "TransmissionFailure" && failure.module == "daffi.exceptions")
-        throw Disconnected("call " + function + ": " + failure.text, true);
-    throw RemoteError(receiver, function, std::move(failure.type), std::move(failure.module),
-                      std::move(failure.text), std::move(failure.traceback));
-}
-
-Task<Value> call_once(std::shared_ptr<ClientState> state, CallSpec spec, const Invocation& invocation,
-                      std::optional<TimePoint> deadline) {
-    Link& link = state->require_link(invocation.function);
-    const std::string receiver = state->choose(spec, invocation.function);
-    if (deadline) spec.limit = *deadline - Loop::current().now();
-    const std::uint64_t begin = link.appended();
-    const std::uint16_t id = state->send_request(link, receiver, invocation, spec, true);
-    PendingCall call(*state, link, id, receiver, begin);
-    state->pending.set(id, &call);
-    if (deadline) Loop::current().arm(call, *deadline);
-    co_await call;
-    switch (call.end()) {
-        case PendingCall::End::answered:
-            if (call.error) std::rethrow_exception(call.error);
-            co_return std::move(call.value);
-        case PendingCall::End::failed:
-            throw_failure(receiver, invocation.function, std::move(call.failure));
-        case PendingCall::End::timed_out:
-            throw CallTimeout(invocation.function, *spec.limit, std::vector<std::string>(1, receiver));
-        default:
-            throw Disconnected("call " + invocation.function + " of " + receiver +
-                                   ": the connection was lost: " + call.reason +
-                                   (call.sent ? "; the request was sent" : "; the request was not sent"),
-                               call.sent);
-    }
-}
-
-}  // namespace
-
-Task<Value> call_one(std::shared_ptr<ClientState> state, CallSpec spec, Invocation invocation) {
-    std::optional<TimePoint> deadline;
-    if (spec.limit) deadline = Loop::current().now() + *spec.limit;
-    for (unsigned attempt = 0;; ++attempt) {
-        std::exception_ptr lost;
-        try {
-            co_return co_await call_once(state, spec, invocation, deadline);
-        } catch (const Evicted&) {
-            throw;
-        } catch (const Disconnected&) {
-            if (attempt >= spec.retries) throw;
-            lost = std::current_exception();
-        }
-        // The table of members changes when the connection or a worker comes back.
-        const TimePoint now = Loop::current().now();
-        if (deadline && *deadline <= now) std::rethrow_exception(lost);
-        const Duration most = std::chrono::milliseconds(200);
-        const Duration pause = deadline ? std::min(most, *deadline - now) : most;
-        co_await sleep(pause);
-    }
-}
-
-namespace {
-
-Task<Result<Value>> settle_one(std::shared_ptr<ClientState> state, CallSpec spec, Invocation invocation) {
-    std::exception_ptr error;
-    try {
-        Value value = co_await call_one(std::move(state), std::move(spec), std::move(invocation));
-        co_return Result<Value>(std::move(value));
-    } catch (const weft::Error&) {
-        error = std::current_exception();
-    }
-    co_return Result<Value>(std::move(error));
-}
-
-std::vector<std::string> cast_targets(ClientState& state, const CallSpec& spec, const std::string& function) {
-    (void)state.require_link(function);
-    auto targets = spec.receivers.empty() ? state.candidates(function) : spec.receivers;
-    if (targets.empty()) throw ReceiverNotFound("cast " + function + ": no member offers it");
-    return targets;
-}
-
-}  // namespace
-
-Task<std::map<std::string, Result<Value>>> call_all(std::shared_ptr<ClientState> state, CallSpec spec,
-                                                    Invocation invocation) {
-    const std::vector<std::string> targets = cast_targets(*state, spec, invocation.function);
-    std::vector<Task<Result<Value>>> calls;
-    calls.reserve(targets.size());
-    for (const std::string& target : targets) {
-        CallSpec one = spec;
-        one.receivers.assign(1, target);
-        calls.push_back(settle_one(state, std::move(one), invocation));
-    }
-    auto results = co_await gather(std::move(calls));
-    std::map<std::string, Result<Value>> out;
-    for (std::size_t i = 0; i < targets.size(); ++i) out.emplace(targets[i], std::move(results[i]));
-    co_return out;
-}
-
-void send_one(ClientState& state, const CallSpec& spec, const Invocation& invocation) {
-    Link& link = state.require_link(invocation.function);
-    state.send_request(link, state.choose(spec, invocation.function), invocation, spec, false);
-}
-
-std::size_t send_all(ClientState& state, const CallSpec& spec, const Invocation& invocation) {
-    const std::vector<std::string> targets = cast_targets(state, spec, invocation.function);
-    Link& link = *state.link;
-    for (const std::string& target : targets) {
-        if (!state.offers(target, invocation.function))
-            throw ReceiverNotFound("cast " + invocation.function + ": '" + target + "' does not offer it");
-        state.send_request(link, target, invocation, spec, false);
-    }
-    return targets.size();
-}
-
-std::string pick(ClientState& state, const CallSpec& spec, const std::string& function) {
-    (void)state.require_link(function);
-    return state.choose(spec, function);
 }
 
 }  // namespace weft::mesh::detail

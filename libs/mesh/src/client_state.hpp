@@ -15,23 +15,32 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
+#include <unordered_set>
 #include <vector>
 
 namespace weft::mesh::detail {
 
 class PendingCall;
 
-class ClientState final : public LinkHandler, public std::enable_shared_from_this<ClientState> {
+class ClientState final : public LinkHandler,
+                          public CallHost,
+                          public std::enable_shared_from_this<ClientState> {
 public:
-    ClientState(Options o, std::shared_ptr<Registry> r);
+    ClientState(OptionsAccess o, std::shared_ptr<Registry> r);
 
     static Task<void> connect(std::shared_ptr<ClientState> self);
     static Task<void> join(std::shared_ptr<ClientState> self);
     static Task<void> stop(std::shared_ptr<ClientState> self);
     void abort() noexcept;
+    // It could not connect: join() throws that.
+    void give_up(std::exception_ptr error) noexcept;
 
     void on_frame(Link& link, const Frame& frame) override;
+    void on_extension(Link& link, const Frame& frame, const Extension& extension) override;
     void on_end(Link& link, const std::string& reason) noexcept override;
+    [[nodiscard]] std::size_t whole_limit(const Link& link, std::string_view member) const override;
+    [[nodiscard]] bool inspect(std::string_view what, Value& out) const override;
 
     // The link; throws Disconnected or Evicted, naming what was tried.
     Link& require_link(const std::string& what) const;
@@ -45,6 +54,8 @@ public:
     [[nodiscard]] std::vector<std::string> candidates(std::string_view function) const;
     [[nodiscard]] bool offers(std::string_view name, std::string_view function) const;
 
+    // Whether the member ("": the server itself) knows weft's extensions, and everyone on the way to it.
+    [[nodiscard]] bool speaks_weft(std::string_view member) const noexcept;
     // Writes a request; gives its id. Throws EncodeError and BusyError.
     std::uint16_t send_request(Link& to, const std::string& receiver, const Invocation& invocation,
                                const CallSpec& spec, bool wants_reply);
@@ -63,6 +74,8 @@ public:
 private:
     static Task<void> open(std::shared_ptr<ClientState> self);
     static Task<void> supervise(std::shared_ptr<ClientState> self);
+    void send_in_parts(const std::string& receiver, const Invocation& invocation, FrameHeader header,
+                       std::string attributes, Buffer data);
     void introduce(Link& to, std::uint16_t id);
     void announce();
     void handshake(const Frame& frame);
@@ -86,7 +99,9 @@ private:
     std::uint64_t joins_ = 0;
     std::size_t robin_ = 0;
     std::uint16_t last_id_ = 0;
+    std::unordered_set<std::string, NameHash, std::equal_to<>> weft_members_;
     bool peer_is_weft_ = false;
+    bool peer_is_service_ = false;
     bool evicted_ = false;
     bool stopped_ = false;
 };
@@ -102,13 +117,17 @@ public:
     void await_suspend(std::coroutine_handle<> frame) noexcept { park(frame); }
     void await_resume() const { throw_if_cancelled(); }
 
-    enum class End { none, answered, failed, timed_out, lost };
+    enum class End { none, answered, refused, failed, timed_out, lost };
     [[nodiscard]] End end() const noexcept { return end_; }
 
+    [[nodiscard]] const std::string& receiver() const noexcept { return receiver_; }
+    // By the connection: a part of the answer, a value of its stream, what the worker has taken of ours.
+    void extension(const Frame& frame, const Extension& extension);
     // By the connection: the answer is here; decoded at once, since the frame's bytes do not stay.
     void answer(const Frame& frame) noexcept;
     void lose(const std::string& reason, std::uint64_t written) noexcept;
 
+    std::shared_ptr<DuplexState> stream;
     Value value;
     Failure failure;
     std::exception_ptr error;  // of decoding
@@ -121,6 +140,8 @@ private:
     void finish(End end) noexcept;
 
     ClientState& state_;
+    Buffer parts_;
+    PartReceipts receipts_;
     const std::string& receiver_;
     std::uint64_t begin_;
     std::uint16_t id_;

@@ -23,7 +23,7 @@ std::string_view to_string(FrameFault fault) noexcept {
         case FrameFault::none:
             return "no fault";
         case FrameFault::bad_flag:
-            return "the frame's flag is not one of 0 to 4";
+            return "the frame's flag is not one of 0 to 5";
         case FrameFault::metadata_too_long:
             return "the metadata is longer than the message that holds it";
         case FrameFault::bad_metadata:
@@ -36,7 +36,7 @@ FrameFault parse_header(const std::byte* bytes, FrameHeader& out) noexcept {
     std::uint64_t word = 0;
     for (int i = 7; i >= 0; --i) word = word << 8 | std::to_integer<std::uint64_t>(bytes[i]);
     const auto flag = static_cast<std::uint8_t>(word >> 16 & 0xf);
-    if (flag > static_cast<std::uint8_t>(Flag::events)) return FrameFault::bad_flag;
+    if (flag > static_cast<std::uint8_t>(Flag::extension)) return FrameFault::bad_flag;
     out.id = static_cast<std::uint16_t>(word);
     out.flag = static_cast<Flag>(flag);
     out.serde = static_cast<Serde>(word >> 20 & 3);

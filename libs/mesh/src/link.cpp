@@ -1,5 +1,8 @@
 #include "link.hpp"
 
+#include "extension.hpp"
+#include "websocket_stream.hpp"
+
 #include <weft/core/error.hpp>
 #include <weft/core/sleep.hpp>
 #include <weft/core/spawn.hpp>
@@ -36,6 +39,7 @@ Link::Link(std::unique_ptr<Stream> stream, LinkRole role, Duration stall_limit,
       stall_limit_(stall_limit),
       deadline_(*this),
       stall_(*this),
+      heartbeat_(*this),
       preamble_left_(role == LinkRole::server ? syn.size() : 0) {}
 
 void Link::start(const std::shared_ptr<Link>& self, std::shared_ptr<LinkHandler> handler) {
@@ -137,6 +141,7 @@ void Link::abort(std::string reason) noexcept {
     if (reason_.empty()) reason_ = std::move(reason);
     deadline_.disarm();
     stall_.disarm();
+    heartbeat_.disarm();
     TurnEnd::unlink();
     out_.clear();
     // Wakes the reader, which tells the handler.
@@ -157,11 +162,14 @@ void Link::finish(Duration limit, std::string reason) {
 }
 
 std::size_t Link::skip_preamble(std::span<const std::byte> bytes) {
-    // Any nine bytes are a SYN to daffi, in any number of pieces here; but not the beginning of HTTP.
+    // Any nine bytes are a SYN to daffi, in any number of pieces here; but HTTP is a browser's WebSocket.
     if (preamble_left_ == syn.size() && !bytes.empty()) {
         const auto first = std::to_integer<char>(bytes[0]);
-        if (first == 'G' || first == 'g')
-            throw Error("it speaks HTTP; this node was built without WebSocket");
+        if (first == 'G' || first == 'g') {
+            stream_ = make_websocket_stream(std::move(stream_), bytes, std::move(origins_));
+            preamble_left_ = 0;  // no SYN there
+            return bytes.size();
+        }
     }
     const std::size_t n = std::min<std::size_t>(preamble_left_, bytes.size());
     preamble_left_ = static_cast<std::uint8_t>(preamble_left_ - n);
@@ -172,7 +180,29 @@ void Link::dispatch_one(std::span<const std::byte> raw, const FrameHeader& heade
     Frame frame;
     if (const FrameFault fault = parse_frame(raw, header, frame); fault != FrameFault::none)
         throw DecodeError("it broke the protocol: " + std::string(to_string(fault)));
-    handler.on_frame(*this, frame);
+    if (frame.header.flag != Flag::extension) return handler.on_frame(*this, frame);
+    Extension extension;
+    if (!extended_) throw DecodeError("it broke the protocol: an extension that was not agreed upon");
+    if (!parse_extension(frame.data, extension)) throw DecodeError("it broke the protocol: a cut extension");
+    if (extension.kind == ExtKind::pong) return;
+    if (extension.kind != ExtKind::ping) return handler.on_extension(*this, frame, extension);
+    if (queued() < OutQueue::buffer_size) send_extension(*this, FrameHeader(), Route(), ExtKind::pong);
+}
+
+void Link::watch(Duration interval) {
+    heartbeat_interval_ = interval;
+    heard_ = loop_->now();
+    if (interval > Duration::zero()) loop_->arm_after(heartbeat_, interval);
+}
+
+void Link::beat() noexcept {
+    const Duration silence = loop_->now() - heard_;
+    if (silence >= 3 * heartbeat_interval_) return close("it has not answered for too long");
+    try {
+        if (silence >= heartbeat_interval_) send_extension(*this, FrameHeader(), Route(), ExtKind::ping);
+    } catch (...) {  // no memory: the next beat tries again
+    }
+    loop_->arm_after(heartbeat_, heartbeat_interval_);
 }
 
 std::size_t Link::dispatch(std::span<const std::byte> bytes, LinkHandler& handler) {
@@ -237,6 +267,7 @@ Task<void> Link::read_loop(std::shared_ptr<Link> self, std::shared_ptr<LinkHandl
                 reason = "it closed the connection";
                 break;
             }
+            if (status == IoResult::Status::ok) self->heard_ = self->loop_->now();
             if (status == IoResult::Status::would_block) {
                 reads = 0;
                 co_await self->stream_->read_readiness().wait();

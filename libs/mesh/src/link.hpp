@@ -20,12 +20,15 @@
 namespace weft::mesh {
 
 class Link;
+struct Extension;
 
 // What owns links. Called on the loop's thread.
 class LinkHandler {
 public:
     // A frame; its views are good until the return. Exceptions end the link.
     virtual void on_frame(Link& link, const Frame& frame) = 0;
+    // A frame of weft's own, on a link that take_extensions() was called for. Pings are answered already.
+    virtual void on_extension(Link& link, const Frame& frame, const Extension& extension) = 0;
     // The last thing that is heard of a link; once. It is closed already.
     virtual void on_end(Link& link, const std::string& reason) noexcept = 0;
 
@@ -45,6 +48,9 @@ public:
     Link(const Link&) = delete;
     Link& operator=(const Link&) = delete;
 
+    // Pages that may come by WebSocket; none given: all.
+    void allow_origins(std::vector<std::string> origins) { origins_ = std::move(origins); }
+
     // Starts reading; `handler` is part of what `owner` keeps alive.
     static void start(const std::shared_ptr<Link>& self, std::shared_ptr<LinkHandler> handler);
 
@@ -57,6 +63,16 @@ public:
     // The buffer of the frame that on_frame() was given, when it has one of its own (large frames do).
     [[nodiscard]] std::optional<Buffer> take_frame_buffer() noexcept;
     void forward(Buffer frame);
+
+    // Lets extension frames in, which otherwise end the link.
+    void take_extensions() noexcept { extended_ = true; }
+    // The peer is weft's, too: asks it after `interval` of silence whether it lives. 0: never.
+    void watch(Duration interval);
+    [[nodiscard]] bool extended() const noexcept { return extended_; }
+
+    // The largest frame that the way takes: less than a frame may be where NATS is in between.
+    void limit_frames(std::size_t bytes) noexcept { max_frame_ = bytes; }
+    [[nodiscard]] std::size_t max_frame() const noexcept { return max_frame_; }
 
     // Bytes that wait.
     [[nodiscard]] std::size_t queued() const noexcept { return out_.size(); }
@@ -92,6 +108,16 @@ private:
         Link& link_;
     };
 
+    class Heartbeat final : public Timer {
+    public:
+        explicit Heartbeat(Link& link) noexcept : link_(link) {}
+        void fire() noexcept override { link_.beat(); }
+
+    private:
+        Link& link_;
+    };
+
+    void beat() noexcept;
     static Task<void> read_loop(std::shared_ptr<Link> self, std::shared_ptr<LinkHandler> handler);
     static Task<void> write_when_possible(std::shared_ptr<Link> self);
     IoResult::Status read_once(LinkHandler& handler);
@@ -107,6 +133,7 @@ private:
     std::unique_ptr<Stream> stream_;
     std::string peer_;
     std::vector<std::string> names_;
+    std::vector<std::string> origins_;
     std::string reason_;
     std::weak_ptr<Link> self_;
     Loop* loop_;
@@ -120,11 +147,16 @@ private:
     Duration stall_limit_;
     Deadline deadline_;
     Deadline stall_;
+    Heartbeat heartbeat_;
+    Duration heartbeat_interval_{};
+    std::size_t max_frame_ = header_size + max_message_size;
+    TimePoint heard_{};
     Event ended_;
     std::uint8_t preamble_left_;
     bool blocked_ = false;
     bool writer_runs_ = false;
     bool finishing_ = false;
+    bool extended_ = false;
     bool closed_ = false;
 };
 

@@ -31,10 +31,15 @@ OptionsAccess::OptionsAccess(Options o)
       log_to(std::move(o.log_)),
       tls(std::move(o.tls_)),
       tls_name(std::move(o.tls_name_)),
+      web_origins(std::move(o.web_origins_)),
       workers(o.workers_),
       queue_calls(o.queue_calls_),
       queue_bytes(o.queue_bytes_),
       send_limit(o.send_limit_),
+      worker_in_flight(o.worker_in_flight_),
+      message_limit(o.message_limit_),
+      pool(o.pool_),
+      heartbeat(o.heartbeat_),
       stall_limit(o.stall_limit_),
       handshake_timeout(o.handshake_timeout_),
       backoff_first(o.backoff_first_),
@@ -51,6 +56,12 @@ OptionsAccess::OptionsAccess(Options o)
         throw InitializationError(name + ": give host and port, or unix_path, not both");
     if (token.find(';') != std::string::npos || !valid_utf8(token))
         throw InitializationError(name + ": the token is UTF-8 without ';'");
+    if (host.starts_with("nats://")) {
+        nats.emplace(host);
+        host = nats->host;
+        port = nats->port;
+        if (tls) throw InitializationError(name + ": TLS to a NATS server is not supported");
+    }
     if (unix_path.empty() && host.starts_with('/')) unix_path = std::exchange(host, std::string());
     if (unix_path.empty() && host.empty()) host = "127.0.0.1";
     if (tls_name.empty()) tls_name = unix_path.empty() ? host : "localhost";

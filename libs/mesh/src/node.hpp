@@ -1,6 +1,8 @@
 // What Router, Service and Client share: the options as they are used, the address, the log.
 #pragma once
 
+#include "nats_protocol.hpp"
+
 #include <weft/core/socket_address.hpp>
 #include <weft/mesh/options.hpp>
 
@@ -16,14 +18,20 @@ struct OptionsAccess {
     std::string name;
     std::string host;
     std::string unix_path;
+    std::optional<NatsUrl> nats;
     std::string token;
     std::function<void(std::string_view)> log_to;
     std::optional<TlsContext> tls;
     std::string tls_name;
+    std::vector<std::string> web_origins;
     std::size_t workers;
     std::size_t queue_calls;
     std::size_t queue_bytes;
     std::size_t send_limit;
+    std::size_t worker_in_flight;
+    std::size_t message_limit;
+    ThreadPool* pool;
+    Duration heartbeat;
     Duration stall_limit;
     Duration handshake_timeout;
     Duration backoff_first;

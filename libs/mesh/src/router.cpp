@@ -1,4 +1,5 @@
 #include "call_runner.hpp"
+#include "extension.hpp"
 #include "router_state.hpp"
 
 #include <weft/mesh/error.hpp>
@@ -46,6 +47,7 @@ void Router::on_member_removed(std::function<void(std::string)> f) {
 
 void Router::State::start() {
     if (acceptor) throw InitializationError(options.name + ": it was started already");
+    if (options.nats) throw InitializationError(options.name + ": a NATS cluster needs no Router");
     auto fresh = std::make_shared<Acceptor>(options);
     fresh->start(
         fresh, [self = shared_from_this()](std::shared_ptr<Link> link) { self->accepted(std::move(link)); });
@@ -112,14 +114,15 @@ void Router::State::on_end(Link& link, const std::string& reason) noexcept {
     if (it == peers_.end()) return;
     Peer& peer = *it->second;
     std::string who = link.peer();
-    for (const Entry* entry : peer.entries) who += " " + entry->member.name;
+    for (const Entry* entry : peer.entries) {
+        who += " " + entry->member.name;
+        peer.names.push_back(entry->member.name);
+    }
     options.log(options.name + ": " + who + " is gone: " + reason);
     while (!peer.entries.empty()) remove_entry(*peer.entries.back(), MemberEvent::Kind::left, reason);
     fail_calls_to(peer);
-    // What this peer called and others still work on: their answers find nobody.
-    peer.in_flight.for_each([&](std::uint16_t, std::uint32_t worker) {
-        if (Peer* other = find_peer(worker)) --other->to_answer;
-    });
+    // What this peer called and others still work on: their answers would find nobody.
+    cancel_calls_of(peer);
     by_number_.erase(peer.number);
     peers_.erase(it);
     if (peers_.empty()) empty_.set();
@@ -186,6 +189,10 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
     }
     peer.joined = true;
     peer.link->keep();
+    if (type_option(asked.type, "weft") && !peer.link->extended()) {
+        peer.link->take_extensions();
+        if (!type_option(asked.type, "silent")) peer.link->watch(options.heartbeat);
+    }
 
     const auto send_members = [](Peer& to, const FrameHeader& header, std::string_view transmitter,
                                  std::span<const Member* const> members) {
@@ -202,6 +209,12 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
     header.serde = Serde::json;
     header.id = frame.header.id;
     header.wants_reply = true;
+    if (peer.link->extended()) {
+        std::string names;
+        for (const auto& [name, entry] : entries_)
+            if (entry->peer->link->extended()) names += name + "|";
+        send_peers(peer, names);
+    }
     send_members(peer, header, frame.transmitter, ordered());
 
     // To the others: one small handshake with the new methods, then the event, as daffi does.
@@ -210,6 +223,10 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
     for (Entry* entry : peer.entries) {
         const bool is_new = std::find(joined.begin(), joined.end(), entry) != joined.end();
         const Member* const one[] = {&entry->member};
+        if (is_new && peer.link->extended())
+            for (auto& [link, other] : peers_)
+                if (other.get() != &peer && other->joined && other->link->extended())
+                    send_peers(*other, entry->member.name);
         if (!entry->methods.empty() || !is_new)
             for (auto& [link, other] : peers_)
                 if (other.get() != &peer && other->joined) send_members(*other, header, "", one);
@@ -220,12 +237,21 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
     }
 }
 
-std::vector<const Member*> Router::State::ordered() const {
+void Router::State::send_peers(Peer& to, std::string_view names) {
+    send_extension(*to.link, FrameHeader(), Route(), ExtKind::peers, {}, std::as_bytes(std::span(names)));
+}
+
+std::vector<const Router::State::Entry*> Router::State::ordered_entries() const {
     std::vector<const Entry*> entries;
     entries.reserve(entries_.size());
     for (const auto& [name, entry] : entries_) entries.push_back(entry.get());
     std::sort(entries.begin(), entries.end(),
               [](const Entry* a, const Entry* b) { return a->order < b->order; });
+    return entries;
+}
+
+std::vector<const Member*> Router::State::ordered() const {
+    const auto entries = ordered_entries();
     std::vector<const Member*> members;
     members.reserve(entries.size());
     for (const Entry* entry : entries) members.push_back(&entry->member);
@@ -261,99 +287,6 @@ void Router::State::remove_entry(Entry& entry, MemberEvent::Kind kind, const std
     entries_.erase(entries_.find(name));
     broadcast_event("disconnected", name, peer);
     events.tell(MemberEvent(kind, name, reason));
-}
-
-bool Router::State::forward(Peer& from, Peer& to, const Frame& frame) {
-    if (auto buffer = from.link->take_frame_buffer()) {
-        to.link->forward(std::move(*buffer));
-    } else {
-        to.link->forward(frame.raw);
-    }
-    if (to.link->queued() <= 2 * options.send_limit) return true;
-    ++stats_.evicted;
-    to.link->close("it does not read: " + std::to_string(to.link->queued()) + " bytes wait for it");
-    return false;
-}
-
-void Router::State::answer_failure(Peer& peer, const Frame& frame, const Failure& failure) {
-    if (!frame.header.wants_reply) return;
-    send_failure(*peer.link, frame.receiver, frame.header, frame.transmitter, frame.function, Serde::json,
-                 failure);
-}
-
-void Router::State::answer_not_found(Peer& peer, const Frame& frame) {
-    ++stats_.unroutable;
-    const std::string what = frame.receiver.empty()
-                                 ? "the call of '" + std::string(frame.function) + "' names no receiver"
-                                 : "there is no member '" + std::string(frame.receiver) + "' that offers '" +
-                                       std::string(frame.function) + "'";
-    answer_failure(peer, frame, make_failure("ReceiverNotFound", "daffi.exceptions", what));
-}
-
-void Router::State::request(Peer& peer, const Frame& frame) {
-    const auto caller = entries_.find(frame.transmitter);
-    if (caller == entries_.end() || caller->second->peer != &peer) {
-        answer_failure(
-            peer, frame,
-            make_failure("TransmissionFailure", "daffi.exceptions",
-                         "'" + std::string(frame.transmitter) + "' is not the name of this connection"));
-        return;
-    }
-    const auto found = entries_.find(frame.receiver);
-    if (found == entries_.end() || !found->second->methods.contains(frame.function))
-        return answer_not_found(peer, frame);
-    Peer& worker = *found->second->peer;
-    if (worker.link->queued() > options.send_limit) {
-        answer_failure(peer, frame,
-                       make_failure("Busy", "weft.mesh",
-                                    "'" + std::string(frame.receiver) + "' does not read fast enough: " +
-                                        std::to_string(worker.link->queued()) + " bytes wait for it"));
-        return;
-    }
-    if (frame.header.wants_reply) {
-        // A caller that uses an id again has given up the call before.
-        if (Peer* before = find_peer(peer.in_flight.get(frame.header.id))) --before->to_answer;
-        peer.in_flight.set(frame.header.id, worker.number);
-        ++worker.to_answer;
-    }
-    forward(peer, worker, frame);
-}
-
-void Router::State::answer(Peer& peer, const Frame& frame) {
-    const auto found = entries_.find(frame.receiver);
-    // The caller left, or did not ask this one, or has its answer: a second one would block a slot of
-    // daffi's clients for good.
-    if (found == entries_.end() || found->second->peer->in_flight.get(frame.header.id) != peer.number) {
-        ++stats_.dropped;
-        return;
-    }
-    Peer& caller = *found->second->peer;
-    caller.in_flight.erase(frame.header.id);
-    --peer.to_answer;
-    forward(peer, caller, frame);
-}
-
-void Router::State::fail_calls_to(Peer& worker) {
-    if (worker.to_answer == 0) return;
-    const Failure failure =
-        make_failure("TransmissionFailure", "daffi.exceptions", "the receiver left before it answered");
-    for (auto& [link, caller] : peers_) {
-        if (caller->in_flight.size() == 0) continue;
-        std::vector<std::uint16_t> lost;
-        caller->in_flight.for_each([&](std::uint16_t id, std::uint32_t number) {
-            if (number == worker.number) lost.push_back(id);
-        });
-        for (const std::uint16_t id : lost) {
-            caller->in_flight.erase(id);
-            if (caller.get() == &worker) continue;
-            FrameHeader request;
-            request.id = id;
-            send_failure(*caller->link, "", request,
-                         caller->entries.empty() ? "" : caller->entries[0]->member.name, "", Serde::json,
-                         failure);
-        }
-    }
-    worker.to_answer = 0;
 }
 
 std::vector<Member> Router::State::members() const {

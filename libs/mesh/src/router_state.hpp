@@ -28,6 +28,7 @@ public:
     static Task<void> stop(std::shared_ptr<State> self);
 
     void on_frame(Link& link, const Frame& frame) override;
+    void on_extension(Link& link, const Frame& frame, const Extension& extension) override;
     void on_end(Link& link, const std::string& reason) noexcept override;
 
     [[nodiscard]] std::vector<Member> members() const;
@@ -50,6 +51,7 @@ private:
         std::shared_ptr<Link> link;
         std::uint32_t number = 0;
         std::vector<Entry*> entries;
+        std::vector<std::string> names;  // of those, when it has gone
         // Calls of this peer that were forwarded and not answered: id -> number of the worker's peer.
         IdTable<std::uint32_t> in_flight;
         // Calls that this peer has to answer.
@@ -68,6 +70,12 @@ private:
     bool forward(Peer& from, Peer& to, const Frame& frame);
     void remove_entry(Entry& entry, MemberEvent::Kind kind, const std::string& reason);
     void fail_calls_to(Peer& worker);
+    void cancel_calls_of(Peer& caller);
+    void relay(Peer& peer, const Frame& frame);
+    // Answers a question about the router itself.
+    void tell(Peer& peer, const Frame& frame);
+    static void send_peers(Peer& to, std::string_view names);
+    [[nodiscard]] std::vector<const Entry*> ordered_entries() const;
     void broadcast_event(std::string_view type, std::string_view name, const Peer* but);
     void send_event(Peer& peer, std::string_view type, std::string_view name);
     [[nodiscard]] std::vector<const Member*> ordered() const;

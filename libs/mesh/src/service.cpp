@@ -1,6 +1,9 @@
 #include "acceptor.hpp"
 #include "call_runner.hpp"
+#include "client_state.hpp"
 #include "events.hpp"
+#include "extension.hpp"
+#include "inspect.hpp"
 
 #include <weft/mesh/error.hpp>
 #include <weft/mesh/handshake.hpp>
@@ -15,12 +18,14 @@ namespace {
 using namespace std::chrono_literals;
 }
 
-class Service::State final : public LinkHandler, public std::enable_shared_from_this<Service::State> {
+class Service::State final : public LinkHandler,
+                             public CallHost,
+                             public std::enable_shared_from_this<Service::State> {
 public:
     State(Options o, std::shared_ptr<detail::Registry> r)
         : options(std::move(o)),
           registry(std::move(r)),
-          runner(std::make_shared<CallRunner>(options, registry)) {}
+          runner(std::make_shared<CallRunner>(options, registry, *this)) {}
 
     void start();
     void abort(const std::string& reason) noexcept;
@@ -28,13 +33,19 @@ public:
     static Task<void> stop(std::shared_ptr<State> self);
     static Task<void> drain(std::shared_ptr<State> self);
     void on_frame(Link& link, const Frame& frame) override;
+    void on_extension(Link& link, const Frame& frame, const Extension& extension) override;
     void on_end(Link& link, const std::string& reason) noexcept override;
+    [[nodiscard]] std::size_t whole_limit(const Link& link, std::string_view caller) const override;
+    [[nodiscard]] bool inspect(std::string_view what, Value& out) const override;
+    [[nodiscard]] NodeStats all_stats() const;
 
     OptionsAccess options;
     std::shared_ptr<detail::Registry> registry;
     std::shared_ptr<CallRunner> runner;
     Events events;
     std::shared_ptr<Acceptor> acceptor;
+    // In a NATS cluster a service is a client that offers callbacks.
+    std::shared_ptr<detail::ClientState> remote;
     NodeStats stats;
 
     struct Peer {
@@ -46,6 +57,8 @@ public:
     detail::NameMap<const Link*> names;
 
 private:
+    void start_remote();
+    static Task<void> serve_remote(std::shared_ptr<detail::ClientState> remote);
     void accepted(std::shared_ptr<Link> link);
     void handshake(Peer& peer, const Frame& frame);
     void refuse(Peer& peer, const Frame& frame, const std::string& why);
@@ -54,6 +67,7 @@ private:
                         const std::optional<std::string>& error);
     void forget_name(Peer& peer, MemberEvent::Kind kind, const std::string& reason);
     Event empty_;
+    TaskHandle<void> remote_task_;
 };
 
 Service::Service(Options options, Callbacks callbacks)
@@ -70,8 +84,16 @@ Service::~Service() {
     state_->events.clear();
     state_->options.log_to = nullptr;
     state_->abort("the service is gone");
+    if (state_->remote) {
+        state_->remote->events.clear();
+        state_->remote->options.log_to = nullptr;
+    }
     state_->registry = std::make_shared<detail::Registry>();
     state_->runner->release(state_->registry);
+    if (state_->remote) {
+        state_->remote->registry = state_->registry;
+        state_->remote->runner->release(state_->registry);
+    }
 }
 
 void Service::start() { state_->start(); }
@@ -94,19 +116,59 @@ void Service::on_member_removed(std::function<void(std::string)> f) {
 std::vector<std::string> Service::members() const {
     std::vector<std::string> out;
     for (const auto& [name, link] : state_->names) out.push_back(name);
+    if (state_->remote)
+        for (const auto& [name, entry] : state_->remote->members)
+            if (name != state_->options.name) out.push_back(name);
     std::sort(out.begin(), out.end());
     return out;
 }
-NodeStats Service::stats() const {
-    NodeStats out = state_->stats;
-    out.node = state_->options.name;
-    out.members = state_->names.size();
-    state_->runner->add_stats(out);
+NodeStats Service::stats() const { return state_->all_stats(); }
+
+NodeStats Service::State::all_stats() const {
+    NodeStats out = remote ? remote->stats : stats;
+    out.node = options.name;
+    out.members = remote ? remote->members.size() : names.size();
+    (remote ? remote->runner : runner)->add_stats(out);
     return out;
 }
 
+bool Service::State::inspect(std::string_view what, Value& out) const {
+    if (what == "stats") {
+        out = describe(all_stats());
+        return true;
+    }
+    if (what != "members") return false;
+    List list;
+    for (const auto& [name, link] : names)
+        list.items.push_back(Dict{{"name", name},
+                                  {"methods", List()},
+                                  {"address", link->peer()},
+                                  {"weft", link->extended()},
+                                  {"queued", link->queued()}});
+    out = std::move(list);
+    return true;
+}
+
+std::size_t Service::State::whole_limit(const Link& link, std::string_view) const {
+    return link.extended() ? max_message_size - max_metadata_size : SIZE_MAX;
+}
+
+void Service::State::on_extension(Link& link, const Frame& frame, const Extension& extension) {
+    const auto it = peers.find(&link);
+    if (it == peers.end() || it->second.refused) return;
+    ++stats.frames;
+    stats.bytes += frame.raw.size();
+    if (extension.kind == ExtKind::request && link.queued() > options.send_limit) {
+        ++stats.evicted;
+        throw Error("it does not read: " + std::to_string(link.queued()) + " bytes wait for it");
+    }
+    if (frame.header.wants_reply || extension.kind == ExtKind::request)
+        runner->extension(it->second.link, frame, extension);
+}
+
 void Service::State::start() {
-    if (acceptor) throw InitializationError(options.name + ": it was started already");
+    if (acceptor || remote) throw InitializationError(options.name + ": it was started already");
+    if (options.nats) return start_remote();
     auto fresh = std::make_shared<Acceptor>(options);
     fresh->start(
         fresh, [self = shared_from_this()](std::shared_ptr<Link> link) { self->accepted(std::move(link)); });
@@ -117,18 +179,44 @@ void Service::State::start() {
     });
 }
 
+void Service::State::start_remote() {
+    remote = std::make_shared<detail::ClientState>(options, registry);
+    auto tell = [weak = weak_from_this()](const MemberEvent& event) {
+        if (const auto self = weak.lock()) self->events.tell(event);
+    };
+    remote->events.add(tell);
+    remote_task_ = spawn(serve_remote(remote), options.name + " in NATS");
+}
+
+Task<void> Service::State::serve_remote(std::shared_ptr<detail::ClientState> remote) {
+    try {
+        co_await detail::ClientState::connect(remote);
+    } catch (const weft::Error&) {
+        remote->give_up(std::current_exception());
+    }
+}
+
 void Service::State::abort(const std::string& reason) noexcept {
     if (acceptor) acceptor->stop();
+    if (remote) remote->abort();
     runner->stop();
     for (auto& [link, peer] : peers) peer.link->close(reason);
 }
 
 Task<void> Service::State::join(std::shared_ptr<State> self) {
+    if (self->remote) {
+        co_await detail::ClientState::join(self->remote);
+        co_return;
+    }
     if (!self->acceptor) throw InitializationError(self->options.name + ": start() it first");
     co_await Acceptor::stopped(self->acceptor);
 }
 
 Task<void> Service::State::stop(std::shared_ptr<State> self) {
+    if (self->remote) {
+        co_await detail::ClientState::stop(self->remote);
+        co_return;
+    }
     self->abort("the service was stopped");
     while (!self->peers.empty()) co_await self->empty_.wait();
     if (self->acceptor) co_await Acceptor::stopped(self->acceptor);
@@ -136,7 +224,7 @@ Task<void> Service::State::stop(std::shared_ptr<State> self) {
 
 Task<void> Service::State::drain(std::shared_ptr<State> self) {
     if (self->acceptor) self->acceptor->stop();
-    co_await CallRunner::drained(self->runner);
+    co_await CallRunner::drained(self->remote ? self->remote->runner : self->runner);
     co_await stop(self);
 }
 
@@ -160,6 +248,7 @@ void Service::State::on_end(Link& link, const std::string& reason) noexcept {
     if (it == peers.end()) return;
     options.log(options.name + ": " + link.peer() + " " + it->second.name + " is gone: " + reason);
     forget_name(it->second, MemberEvent::Kind::left, reason);
+    runner->forget(link);
     peers.erase(it);
     if (peers.empty()) empty_.set();
 }
@@ -216,6 +305,10 @@ void Service::State::handshake(Peer& peer, const Frame& frame) {
     peer.name = name;
     names[name] = peer.link.get();
     peer.link->keep();
+    if (type_option(asked.type, "weft") && !peer.link->extended()) {
+        peer.link->take_extensions();
+        if (!type_option(asked.type, "silent")) peer.link->watch(options.heartbeat);
+    }
     send_handshake(peer, name, frame.header.id, true, std::nullopt);
     if (is_new) events.tell(MemberEvent(MemberEvent::Kind::joined, name));
 }

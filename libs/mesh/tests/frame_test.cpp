@@ -58,7 +58,8 @@ TEST(FrameWrite, gives_daffis_bytes_back) {
 }
 
 TEST(FrameWrite, header_of_every_field_reads_back) {
-    for (const Flag flag : {Flag::handshake, Flag::request, Flag::response, Flag::error, Flag::events})
+    for (const Flag flag :
+         {Flag::handshake, Flag::request, Flag::response, Flag::error, Flag::events, Flag::extension})
         for (const Serde serde : {Serde::opaque, Serde::json, Serde::pickle, Serde::msgpack})
             for (const std::uint32_t size : {0u, 1u, 255u, 65536u, 33554431u}) {
                 FrameHeader header;
@@ -89,8 +90,8 @@ TEST(FrameWrite, larger_than_the_wire_can_say_is_refused_and_taken_back) {
     EXPECT_FALSE(FrameWriter(out, name, "b", "f").ok());
 }
 
-TEST(FrameParse, flags_beyond_events_are_a_fault) {
-    for (int flag = 5; flag < 16; ++flag) {
+TEST(FrameParse, flags_beyond_extensions_are_a_fault) {
+    for (int flag = 6; flag < 16; ++flag) {
         std::byte bytes[header_size] = {};
         bytes[2] = static_cast<std::byte>(flag);
         FrameHeader header;

@@ -11,6 +11,7 @@
 
 #include <weft/core/task.hpp>
 #include <weft/mesh/convert.hpp>
+#include <weft/mesh/duplex.hpp>
 #include <weft/mesh/frame.hpp>
 #include <weft/mesh/serde.hpp>
 
@@ -30,7 +31,19 @@ struct CallInfo {
     std::string caller;
     std::string function;
     Serde serde = Serde::pickle;
+    // W3C trace context of the caller; empty when it sent none. Calls that the callback makes pass it on.
+    std::string traceparent;
+    // The two streams of a call that was made with open(). Throws ConversionError for any other call.
+    [[nodiscard]] Duplex duplex() const;
+
+    std::shared_ptr<detail::DuplexState> stream;  // for weft's own use
 };
+
+// The trace that the running task belongs to: that of the call it answers, or what set_traceparent() said.
+// Empty when there is none. Goes along with every call to a weft node.
+[[nodiscard]] std::string traceparent();
+// For this task and those that it starts. "00-<32 hex>-<16 hex>-01".
+void set_traceparent(std::string value);
 
 namespace detail {
 
@@ -44,6 +57,8 @@ public:
     // Both throw ConversionError when the arguments do not fit. The callback must outlive the task.
     [[nodiscard]] virtual Value call(Arguments args, const CallInfo& info) = 0;
     [[nodiscard]] virtual Task<Value> start(Arguments args, const CallInfo& info) = 0;
+    // Their names, as far as they were given.
+    [[nodiscard]] const std::vector<std::string>& parameters() const noexcept { return parameters_; }
 
 protected:
     // Positional and keyword arguments in the order of the parameters; a parameter that may be absent is left
@@ -202,8 +217,9 @@ public:
     // result are types that convert.hpp knows; references are to copies that live as long as the call. Given
     // the parameters' `names`, callers may pass arguments by keyword; parameters of type std::optional may be
     // left out. A first parameter CallInfo receives the call's circumstances; a sole parameter Arguments
-    // takes whatever comes. Plain callables run on the loop: they must not block. Throws InitializationError
-    // when the name is taken or the wire cannot carry it, or when the number of parameter names is wrong.
+    // takes whatever comes. Plain callables run on the loop and must not block, unless there is an
+    // Options::pool(). Throws InitializationError when the name is taken, begins with "weft." or the wire
+    // cannot carry it, or when the number of parameter names is wrong.
     template <class F, class... Names>
         requires(std::is_convertible_v<Names, std::string_view> && ...)
     void add(std::string name, F function, Names... names) {

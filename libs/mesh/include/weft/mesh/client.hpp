@@ -11,6 +11,7 @@
 #include <weft/core/task.hpp>
 #include <weft/mesh/callbacks.hpp>
 #include <weft/mesh/convert.hpp>
+#include <weft/mesh/duplex.hpp>
 #include <weft/mesh/error.hpp>
 #include <weft/mesh/handshake.hpp>
 #include <weft/mesh/member_event.hpp>
@@ -67,6 +68,8 @@ struct CallSpec {
     Serde serde = Serde::pickle;
     Balance balance = Balance::round_robin;
     unsigned retries = 0;
+    std::string trace;
+    std::shared_ptr<DuplexState> duplex;  // of a call that was made with open()
 };
 
 struct Invocation {
@@ -81,6 +84,9 @@ struct Invocation {
                                                                   CallSpec spec, Invocation invocation);
 void send_one(ClientState& state, const CallSpec& spec, const Invocation& invocation);
 std::size_t send_all(ClientState& state, const CallSpec& spec, const Invocation& invocation);
+// Begins a call with streams.
+[[nodiscard]] Duplex open_duplex(std::shared_ptr<ClientState> state, CallSpec spec, std::size_t window,
+                                 Invocation invocation);
 // Picks the receiver of a stream, which stays the same for all of it.
 [[nodiscard]] std::string pick(ClientState& state, const CallSpec& spec, const std::string& function);
 
@@ -146,6 +152,8 @@ public:
     // The function may run twice without harm: after a lost connection or receiver the call is made again, up
     // to `times`, within the same time limit.
     Rpc&& idempotent(unsigned times = 2) && { return spec_.retries = times, self(); }
+    // W3C trace context for the callback. Without it, that of this task goes along: see traceparent().
+    Rpc&& traceparent(std::string v) && { return spec_.trace = std::move(v), self(); }
     // Keyword arguments: `conn.rpc(5s).with("b", 7).call<int>("multiply", 6)`.
     template <class T>
     Rpc&& with(std::string name, T&& value) && {
@@ -154,12 +162,16 @@ public:
 
     // Throws ReceiverNotFound and BusyError (nothing ran), RemoteError (the callback failed), CallTimeout,
     // Disconnected (see sent()), EncodeError, DecodeError and ConversionError. Cancelling gives up waiting
-    // for the answer; the callback may run on.
+    // for the answer and cancels the callback of a weft node; one of daffi's runs on.
     template <class R = Value, class... Args>
     [[nodiscard]] Task<R> call(std::string function, Args&&... args) && {
         auto invocation = detail::make_invocation(std::move(function), std::forward<Args>(args)...);
         invocation.keyword = std::move(keyword_);
         return detail::convert_result<R>(detail::call_one(state_, std::move(spec_), std::move(invocation)));
+    }
+    // The same for arguments that are known only when the program runs.
+    [[nodiscard]] Task<Value> invoke(detail::Invocation invocation) && {
+        return detail::call_one(state_, std::move(spec_), std::move(invocation));
     }
 
 private:
@@ -182,6 +194,10 @@ public:
         return detail::convert_results<R>(
             detail::call_all(state_, std::move(spec_),
                              detail::make_invocation(std::move(function), std::forward<Args>(args)...)));
+    }
+    // The same for arguments that are known only when the program runs.
+    [[nodiscard]] Task<std::map<std::string, Result<Value>>> invoke(detail::Invocation invocation) && {
+        return detail::call_all(state_, std::move(spec_), std::move(invocation));
     }
 
 private:
@@ -295,6 +311,27 @@ private:
     }
 };
 
+// A call with a stream of values in each direction while it runs: see duplex.hpp. Only to weft's nodes.
+class OpenCall : public detail::CallBuilder<OpenCall> {
+public:
+    OpenCall&& receiver(std::string name) && { return spec_.receivers.assign(1, std::move(name)), self(); }
+    // For the whole call.
+    OpenCall&& timeout(Duration v) && { return spec_.limit = v, self(); }
+    // Bytes that may wait here for next(). Default: 1 MiB.
+    OpenCall&& window(std::size_t bytes) && { return window_ = bytes, self(); }
+    // Begins the call; what goes wrong with it is thrown by the Duplex.
+    template <class... Args>
+    [[nodiscard]] Duplex call(std::string function, Args&&... args) && {
+        return detail::open_duplex(state_, std::move(spec_), window_,
+                                   detail::make_invocation(std::move(function), std::forward<Args>(args)...));
+    }
+
+private:
+    friend class ClientConnection;
+    using CallBuilder::CallBuilder;
+    std::size_t window_ = std::size_t{1} << 20;
+};
+
 // What connect() gives; copies are the same connection. It may outlive its Client, and is then disconnected.
 class ClientConnection {
 public:
@@ -307,6 +344,15 @@ public:
     [[nodiscard]] CastNowait cast_nowait() const { return CastNowait(state_); }
     [[nodiscard]] StreamCall stream() const { return StreamCall(state_); }
     [[nodiscard]] StreamNowait stream_nowait() const { return StreamNowait(state_); }
+
+    [[nodiscard]] OpenCall open() const { return OpenCall(state_); }
+
+    // Asks a node about itself; without a name the router or service to which this is connected, which must
+    // be weft's. `what`: "ping"; "methods" (name, parameters, whether it is a coroutine); "stats"; of a
+    // router or service "members" (name, methods, address, whether it is weft's, calls in flight, bytes that
+    // wait). Throws as Rpc::call().
+    [[nodiscard]] Task<Value> inspect(std::string what, std::string node = std::string(),
+                                      Duration limit = std::chrono::seconds(5)) const;
 
     // Waits until all of these are connected. Throws TimeoutError that names the missing ones.
     [[nodiscard]] Task<void> wait_for_members(std::vector<std::string> names, Duration limit) const;

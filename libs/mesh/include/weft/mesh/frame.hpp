@@ -27,7 +27,15 @@ inline constexpr std::string_view syn = "\x1f\x1f\x1f\x1f\x1f\x1f\x1f\x1f\x1f";
 // weft nodes carry a call's deadline in its low seven bits: see encode_deadline().
 inline constexpr std::uint8_t plain_tail = 0x81;
 
-enum class Flag : std::uint8_t { handshake = 0, request = 1, response = 2, error = 3, events = 4 };
+// An extension is what only weft's nodes send each other, and only when both have said that they are.
+enum class Flag : std::uint8_t {
+    handshake = 0,
+    request = 1,
+    response = 2,
+    error = 3,
+    events = 4,
+    extension = 5
+};
 
 // How a message's data is written.
 enum class Serde : std::uint8_t { opaque = 0, json = 1, pickle = 2, msgpack = 3 };
@@ -35,7 +43,7 @@ enum class Serde : std::uint8_t { opaque = 0, json = 1, pickle = 2, msgpack = 3 
 
 enum class FrameFault : std::uint8_t {
     none,
-    bad_flag,           // 5..15
+    bad_flag,           // 6..15
     metadata_too_long,  // longer than the message that holds it
     bad_metadata,       // not exactly three fields
 };
@@ -86,6 +94,10 @@ public:
     // Fills in the sizes and writes the header. False, and the buffer is as it was before the frame, when the
     // message is larger than the wire can say.
     [[nodiscard]] bool finish(FrameHeader header) noexcept;
+    // The data's size so far.
+    [[nodiscard]] std::size_t data_size() const noexcept {
+        return out_.size() - start_ - header_size - metadata_size_;
+    }
     // Takes the frame back.
     void abandon() noexcept { out_.resize(start_); }
 

@@ -12,6 +12,11 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
+
+namespace weft {
+class ThreadPool;
+}
 
 namespace weft::mesh {
 
@@ -25,8 +30,10 @@ public:
     explicit Options(std::string name) : name_(std::move(name)) {}
 
     Options&& name(std::string v) && { return name_ = std::move(v), std::move(*this); }
-    // An IP literal or "localhost" for servers; any name for clients. "/path" with port 0 is a unix socket,
-    // as in daffi. Default: 127.0.0.1.
+    // In a router's place, clients and services may give a NATS cluster:
+    // "nats://[user:password@]host[:port]", with "/name" behind it for one of several meshes there. Nodes
+    // then find each other by themselves. An IP literal or "localhost" for servers; any name for clients.
+    // "/path" with port 0 is a unix socket, as in daffi. Default: 127.0.0.1.
     Options&& host(std::string v) && { return host_ = std::move(v), std::move(*this); }
     // 0, the default: a server lets the kernel choose.
     Options&& port(std::uint16_t v) && { return port_ = v, std::move(*this); }
@@ -41,11 +48,26 @@ public:
         return queue_calls_ = calls, queue_bytes_ = bytes, std::move(*this);
     }
 
+    // Plain callbacks run on this pool's threads, `workers` at a time, so they may block; they must be safe
+    // to call there, and must not touch the loop. The pool must outlive the node. Default: none, they run on
+    // the loop.
+    Options&& pool(ThreadPool& v) && { return pool_ = &v, std::move(*this); }
+    // Calls that one worker has to answer at a time. A router answers those beyond with "busy"; a client
+    // passes such workers over, and its calls get BusyError when all are full. 0, the default: no limit.
+    Options&& worker_in_flight(std::size_t v) && { return worker_in_flight_ = v, std::move(*this); }
+    // The largest message that is sent or taken. Between weft's nodes one may be larger than a frame's 32 MiB
+    // and goes in parts. Default: 256 MiB.
+    Options&& message_limit(std::size_t bytes) && { return message_limit_ = bytes, std::move(*this); }
+
     // Bytes that wait for a peer that does not read. Beyond, a router answers requests for it with BusyError,
     // and gives it up when more than that comes; calls get BusyError. Default: 64 MiB.
     Options&& send_limit(std::size_t bytes) && { return send_limit_ = bytes, std::move(*this); }
     // A peer for which bytes wait and that has taken none for so long is given up. Default: 10 s.
     Options&& stall_limit(Duration v) && { return stall_limit_ = v, std::move(*this); }
+    // Between weft's nodes: a peer that has said nothing for so long is asked, and given up when it says
+    // nothing for three times as long. The I/O answers, not callbacks: a busy one is not taken for dead. 0:
+    // never. Default: 15 s.
+    Options&& heartbeat(Duration v) && { return heartbeat_ = v, std::move(*this); }
     // Both sides of a handshake wait no longer. Default: 10 s.
     Options&& handshake_timeout(Duration v) && { return handshake_timeout_ = v, std::move(*this); }
 
@@ -59,6 +81,12 @@ public:
     // Servers: only clients with the same token are let in; daffi's own nodes have none. Letters, digits and
     // signs but ';'. Default: none, everyone.
     Options&& token(std::string v) && { return token_ = std::move(v), std::move(*this); }
+
+    // Servers: browsers come by WebSocket, with daffi's JavaScript client or another on that wire, to the
+    // same port. Only pages of these origins ("https://lab.example") are let in. Default: all, as in daffi.
+    Options&& web_origins(std::vector<std::string> v) && {
+        return web_origins_ = std::move(v), std::move(*this);
+    }
 
     // TLS, also over unix sockets. A server takes TlsContext::server(…), a client TlsContext::client(…). The
     // name that a client looks for in the server's certificate is `server_name`, or the host. daffi's nodes
@@ -85,12 +113,17 @@ private:
     std::function<void(std::string_view)> log_;
     std::optional<TlsContext> tls_;
     std::string tls_name_;
+    std::vector<std::string> web_origins_;
     std::size_t workers_ = 1;
     std::size_t queue_calls_ = 4096;
     std::size_t queue_bytes_ = std::size_t{64} << 20;
     std::size_t send_limit_ = std::size_t{64} << 20;
     Duration stall_limit_ = std::chrono::seconds(10);
     Duration handshake_timeout_ = std::chrono::seconds(10);
+    std::size_t worker_in_flight_ = 0;
+    std::size_t message_limit_ = std::size_t{256} << 20;
+    ThreadPool* pool_ = nullptr;
+    Duration heartbeat_ = std::chrono::seconds(15);
     Duration backoff_first_ = std::chrono::milliseconds(50);
     Duration backoff_last_ = std::chrono::seconds(5);
     std::uint16_t port_ = 0;

@@ -1,0 +1,367 @@
+// The client's calls: ids, requests, answers, retries.
+#include "client_state.hpp"
+
+#include <weft/core/gather.hpp>
+#include <weft/core/sleep.hpp>
+
+#include <algorithm>
+
+namespace weft::mesh::detail {
+
+std::uint16_t ClientState::next_id(bool wants_reply) {
+    constexpr std::size_t ids = 65535;
+    if (wants_reply && pending.size() + given_up_.size() >= ids) {
+        // Answers that have not come by now never will, or will be taken for another's: only when every id is
+        // in use are they used again.
+        given_up_ = IdTable<bool>();
+        if (pending.size() >= ids) throw BusyError("65535 calls are in flight on this connection");
+    }
+    do {
+        ++last_id_;
+    } while (last_id_ == 0 || (wants_reply && (pending.get(last_id_) || given_up_.get(last_id_))));
+    return last_id_;
+}
+
+std::uint16_t ClientState::send_request(Link& to, const std::string& receiver, const Invocation& invocation,
+                                        const CallSpec& spec, bool wants_reply) {
+    if (!valid_name(invocation.function))
+        throw EncodeError("call '" + invocation.function + "': the wire cannot carry that name");
+    if (to.queued() > options.send_limit)
+        throw BusyError("call " + invocation.function + ": " + std::to_string(to.queued()) +
+                        " bytes wait to be sent already");
+    FrameHeader header;
+    header.id = next_id(wants_reply);
+    header.flag = Flag::request;
+    header.serde = spec.serde;
+    header.wants_reply = wants_reply;
+    const bool weft = speaks_weft(receiver);
+    std::string attributes;
+    if (weft) {
+        std::string trace = spec.trace.empty() ? traceparent() : spec.trace;
+        if (!trace.empty()) {
+            std::erase(trace, '\n');
+            attributes += "trace=" + trace.substr(0, 256) + "\n";
+        }
+        if (spec.duplex) attributes += "stream=" + std::to_string(spec.duplex->window()) + "\n";
+    }
+    if (spec.limit && wants_reply)
+        header.tail = encode_deadline(static_cast<std::uint64_t>(
+            std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::milliseconds>(*spec.limit).count())));
+    // Parts are for calls that are answered: the router knows them by that.
+    const std::size_t whole = weft && wants_reply ? whole_limit(to, receiver) : SIZE_MAX;
+    const auto encode = [&](Buffer& out) {
+        return encode_arguments(spec.serde, invocation.positional, invocation.keyword, out);
+    };
+    try {
+        if (invocation.positional.size() == 1 && large_size(invocation.positional[0]) > whole) {
+            Buffer data(large_size(invocation.positional[0]) + 256);
+            header.is_bytes = encode(data);
+            send_in_parts(receiver, invocation, header, std::move(attributes), std::move(data));
+            return header.id;
+        }
+        FrameWriter writer(to.out(), options.name, receiver, invocation.function);
+        if (!attributes.empty()) {
+            header.flag = Flag::extension;
+            append_extension_head(ExtKind::request, attributes, writer.data());
+        }
+        const std::size_t head = writer.data_size();
+        try {
+            header.is_bytes = encode(writer.data());
+        } catch (...) {
+            writer.abandon();
+            throw;
+        }
+        const std::size_t size = writer.data_size() - head;
+        if (!wants_reply && size > to.max_frame() - 4096 - head) {
+            writer.abandon();
+            throw EncodeError("a call that is not answered has at most 32 MiB, and 1 MiB by way of NATS");
+        }
+        if (size > whole) {
+            Buffer data;
+            data.append(writer.data().bytes().last(size));
+            writer.abandon();
+            send_in_parts(receiver, invocation, header, std::move(attributes), std::move(data));
+            return header.id;
+        }
+        if (!writer.finish(header))
+            throw EncodeError("the arguments are larger than a message may be (32 MiB)");
+    } catch (const EncodeError& error) {
+        throw EncodeError("call " + invocation.function + ": " + error.what());
+    }
+    to.sent();
+    return header.id;
+}
+
+void ClientState::send_in_parts(const std::string& receiver, const Invocation& invocation, FrameHeader header,
+                                std::string attributes, Buffer data) {
+    if (data.size() > options.message_limit)
+        throw EncodeError("the arguments are larger than this node's message_limit, " +
+                          std::to_string(options.message_limit) + " bytes");
+    attributes += "size=" + std::to_string(data.size()) + "\n";
+    send_extension(*link, header, Route{options.name, receiver, invocation.function}, ExtKind::request,
+                   attributes);
+    PartSenders::Message message;
+    message.link = link;
+    message.header = header;
+    message.from = options.name;
+    message.to = receiver;
+    message.data = std::move(data);
+    message.is_request = true;
+    runner->senders().start(std::move(message));
+}
+
+void ClientState::forget(std::uint16_t id, const std::string& receiver, bool answered) noexcept {
+    pending.erase(id);
+    if (const auto it = members.find(receiver); it != members.end() && it->second.in_flight != 0)
+        --it->second.in_flight;
+    if (!link) return;
+    runner->senders().drop(*link, receiver, id, true);
+    if (answered) return;
+    try {
+        given_up_.set(id, true);
+        if (!speaks_weft(receiver)) return;
+        FrameHeader header;
+        header.id = id;
+        header.wants_reply = true;
+        send_extension(*link, header, Route{options.name, receiver, {}}, ExtKind::cancel);
+    } catch (...) {  // no memory: the id may be used again a little early
+    }
+}
+
+PendingCall::PendingCall(ClientState& state, Link& link, std::uint16_t id, const std::string& receiver,
+                         std::uint64_t begin) noexcept
+    : state_(state), receiver_(receiver), begin_(begin), id_(id) {
+    (void)link;
+    if (const auto it = state.members.find(receiver); it != state.members.end()) ++it->second.in_flight;
+}
+
+PendingCall::~PendingCall() {
+    disarm();
+    if (!done_) state_.forget(id_, receiver_, false);
+}
+
+void PendingCall::finish(End end) noexcept {
+    end_ = end;
+    done_ = true;
+    disarm();
+    state_.forget(id_, receiver_, end == End::answered || end == End::failed);
+    if (waiting()) wake();
+}
+
+void PendingCall::answer(const Frame& frame) noexcept {
+    try {
+        if (frame.header.flag == Flag::error) {
+            failure = decode_failure(frame.header.serde, frame.header.is_bytes, frame.data);
+            return finish(End::failed);
+        }
+        if (parts_.empty()) {
+            value = decode_result(frame.header.serde, frame.header.is_bytes, frame.data);
+        } else {
+            parts_.append(frame.data);
+            value = decode_result(frame.header.serde, frame.header.is_bytes, parts_.bytes());
+        }
+    } catch (...) {
+        error = std::current_exception();
+    }
+    finish(End::answered);
+}
+
+void PendingCall::extension(const Frame& frame, const Extension& extension) {
+    switch (extension.kind) {
+        case ExtKind::part:
+            if (parts_.size() + extension.data.size() > state_.options.message_limit) {
+                error = std::make_exception_ptr(
+                    DecodeError("the answer of " + receiver_ + " is larger than this node's message_limit, " +
+                                std::to_string(state_.options.message_limit) + " bytes"));
+                return finish(End::refused);
+            }
+            parts_.append(extension.data);
+            return receipts_.took(extension.data.size(), *state_.link, id_, false, state_.options.name,
+                                  receiver_);
+        case ExtKind::got:
+            return state_.runner->senders().got(*state_.link, receiver_, id_, true,
+                                                static_cast<std::size_t>(extension.number("n")));
+        case ExtKind::credit:
+            if (stream) stream->credit(static_cast<std::size_t>(extension.number("n")));
+            return;
+        case ExtKind::item:
+            if (!stream) return;
+            try {
+                if (!stream->item(frame, extension))
+                    throw DecodeError(receiver_ + " sends more values than the window has room for");
+            } catch (const Error&) {
+                error = std::current_exception();
+                finish(End::refused);
+            }
+            return;
+        default:
+            return;
+    }
+}
+
+void PendingCall::lose(const std::string& why, std::uint64_t written) noexcept {
+    reason = why;
+    sent = written > begin_;
+    finish(End::lost);
+}
+
+namespace {
+
+[[noreturn]] void throw_failure(const std::string& receiver, const std::string& function, Failure failure) {
+    if (failure.type == "ReceiverNotFound" && failure.module == "daffi.exceptions")
+        throw ReceiverNotFound("call " + function + ": " + failure.text);
+    if (failure.type == "Busy" && failure.module == "weft.mesh")
+        throw BusyError("call " + function + ": " + failure.text);
+    if (failure.type == "TransmissionFailure" && failure.module == "daffi.exceptions")
+        throw Disconnected("call " + function + ": " + failure.text, true);
+    throw RemoteError(receiver, function, std::move(failure.type), std::move(failure.module),
+                      std::move(failure.text), std::move(failure.traceback));
+}
+
+Task<Value> call_once(std::shared_ptr<ClientState> state, CallSpec spec, const Invocation& invocation,
+                      std::optional<TimePoint> deadline) {
+    Link& link = state->require_link(invocation.function);
+    const std::string receiver = state->choose(spec, invocation.function);
+    if (spec.duplex && !state->speaks_weft(receiver))
+        throw Error("open " + invocation.function + ": " + receiver +
+                    " is no node of weft's, or behind a router that is none; use stream()");
+    if (deadline) spec.limit = *deadline - Loop::current().now();
+    const std::uint64_t begin = link.appended();
+    const std::uint16_t id = state->send_request(link, receiver, invocation, spec, true);
+    PendingCall call(*state, link, id, receiver, begin);
+    state->pending.set(id, &call);
+    if (spec.duplex) {
+        call.stream = spec.duplex;
+        spec.duplex->begin(state->link, receiver, id, 0);
+    }
+    if (deadline) Loop::current().arm(call, *deadline);
+    co_await call;
+    switch (call.end()) {
+        case PendingCall::End::answered:
+            if (call.error) std::rethrow_exception(call.error);
+            co_return std::move(call.value);
+        case PendingCall::End::refused:
+            std::rethrow_exception(call.error);
+        case PendingCall::End::failed:
+            throw_failure(receiver, invocation.function, std::move(call.failure));
+        case PendingCall::End::timed_out:
+            throw CallTimeout(invocation.function, *spec.limit, std::vector<std::string>(1, receiver));
+        default:
+            throw Disconnected("call " + invocation.function + " of " + receiver +
+                                   ": the connection was lost: " + call.reason +
+                                   (call.sent ? "; the request was sent" : "; the request was not sent"),
+                               call.sent);
+    }
+}
+
+}  // namespace
+
+Task<Value> call_one(std::shared_ptr<ClientState> state, CallSpec spec, Invocation invocation) {
+    std::optional<TimePoint> deadline;
+    if (spec.limit) deadline = Loop::current().now() + *spec.limit;
+    for (unsigned attempt = 0;; ++attempt) {
+        std::exception_ptr lost;
+        try {
+            co_return co_await call_once(state, spec, invocation, deadline);
+        } catch (const Evicted&) {
+            throw;
+        } catch (const Disconnected&) {
+            if (attempt >= spec.retries) throw;
+            lost = std::current_exception();
+        }
+        // The table of members changes when the connection or a worker comes back.
+        const TimePoint now = Loop::current().now();
+        if (deadline && *deadline <= now) std::rethrow_exception(lost);
+        const Duration most = std::chrono::milliseconds(200);
+        const Duration pause = deadline ? std::min(most, *deadline - now) : most;
+        co_await sleep(pause);
+    }
+}
+
+namespace {
+
+Task<Result<Value>> settle_one(std::shared_ptr<ClientState> state, CallSpec spec, Invocation invocation) {
+    std::exception_ptr error;
+    try {
+        Value value = co_await call_one(std::move(state), std::move(spec), std::move(invocation));
+        co_return Result<Value>(std::move(value));
+    } catch (const weft::Error&) {
+        error = std::current_exception();
+    }
+    co_return Result<Value>(std::move(error));
+}
+
+std::vector<std::string> cast_targets(ClientState& state, const CallSpec& spec, const std::string& function) {
+    (void)state.require_link(function);
+    auto targets = spec.receivers.empty() ? state.candidates(function) : spec.receivers;
+    if (targets.empty()) throw ReceiverNotFound("cast " + function + ": no member offers it");
+    return targets;
+}
+
+}  // namespace
+
+Task<std::map<std::string, Result<Value>>> call_all(std::shared_ptr<ClientState> state, CallSpec spec,
+                                                    Invocation invocation) {
+    const std::vector<std::string> targets = cast_targets(*state, spec, invocation.function);
+    std::vector<Task<Result<Value>>> calls;
+    calls.reserve(targets.size());
+    for (const std::string& target : targets) {
+        CallSpec one = spec;
+        one.receivers.assign(1, target);
+        calls.push_back(settle_one(state, std::move(one), invocation));
+    }
+    auto results = co_await gather(std::move(calls));
+    std::map<std::string, Result<Value>> out;
+    for (std::size_t i = 0; i < targets.size(); ++i) out.emplace(targets[i], std::move(results[i]));
+    co_return out;
+}
+
+namespace {
+
+Task<Value> run_duplex(std::shared_ptr<ClientState> state, CallSpec spec, Invocation invocation) {
+    const auto duplex = spec.duplex;
+    std::exception_ptr error;
+    try {
+        Value value = co_await call_one(std::move(state), std::move(spec), std::move(invocation));
+        duplex->end(nullptr);
+        co_return value;
+    } catch (...) {
+        error = std::current_exception();
+    }
+    duplex->end(error);
+    std::rethrow_exception(error);
+}
+
+}  // namespace
+
+Duplex open_duplex(std::shared_ptr<ClientState> state, CallSpec spec, std::size_t window,
+                   Invocation invocation) {
+    auto duplex = std::make_shared<DuplexState>(true, state->options.name, spec.serde, window);
+    spec.duplex = duplex;
+    std::string name = "open " + invocation.function;
+    auto call = spawn(run_duplex(std::move(state), std::move(spec), std::move(invocation)), std::move(name));
+    return Duplex(std::move(duplex), std::move(call));
+}
+
+void send_one(ClientState& state, const CallSpec& spec, const Invocation& invocation) {
+    Link& link = state.require_link(invocation.function);
+    state.send_request(link, state.choose(spec, invocation.function), invocation, spec, false);
+}
+
+std::size_t send_all(ClientState& state, const CallSpec& spec, const Invocation& invocation) {
+    const std::vector<std::string> targets = cast_targets(state, spec, invocation.function);
+    Link& link = *state.link;
+    for (const std::string& target : targets) {
+        if (!state.offers(target, invocation.function))
+            throw ReceiverNotFound("cast " + invocation.function + ": '" + target + "' does not offer it");
+        state.send_request(link, target, invocation, spec, false);
+    }
+    return targets.size();
+}
+
+std::string pick(ClientState& state, const CallSpec& spec, const std::string& function) {
+    (void)state.require_link(function);
+    return state.choose(spec, function);
+}
+
+}  // namespace weft::mesh::detail

@@ -1,0 +1,79 @@
+#include "parts.hpp"
+
+#include <algorithm>
+
+namespace weft::mesh {
+
+bool PartSenders::pump(Entry& entry) {
+    Message& m = entry.message;
+    while (entry.on_the_way < parts_window && entry.offset < m.data.size() && !m.link->closed()) {
+        const std::size_t left = m.data.size() - entry.offset;
+        const std::size_t n = std::min(left, part_size);
+        const auto bytes = m.data.bytes().subspan(entry.offset, n);
+        entry.offset += n;
+        entry.on_the_way += n;
+        if (n == left && !m.is_request) {
+            FrameWriter writer(m.link->out(), m.from, m.to, m.function);
+            writer.data().append(bytes);
+            if (writer.finish(m.header)) m.link->sent();
+            return true;
+        }
+        FrameHeader header;
+        header.id = m.header.id;
+        header.wants_reply = m.is_request;
+        send_extension(*m.link, header, Route{m.from, m.to, {}}, ExtKind::part, {}, bytes);
+    }
+    return entry.offset == m.data.size() || m.link->closed();
+}
+
+void PartSenders::start(Message message) {
+    Key key(message.link.get(), message.to, message.header.id, message.is_request);
+    Entry entry;
+    entry.message = std::move(message);
+    if (!pump(entry)) entries_.insert_or_assign(std::move(key), std::move(entry));
+}
+
+void PartSenders::got(const Link& link, std::string_view peer, std::uint16_t id, bool is_request,
+                      std::size_t bytes) {
+    const auto it = entries_.find(Key(&link, peer, id, is_request));
+    if (it == entries_.end()) return;
+    it->second.on_the_way -= std::min(bytes, it->second.on_the_way);
+    if (!pump(it->second)) return;
+    entries_.erase(it);
+    told();
+}
+
+void PartSenders::told() noexcept {
+    if (!entries_.empty()) return;
+    emptied_.set();
+    emptied_.clear();
+}
+
+bool PartSenders::drop(const Link& link, std::string_view peer, std::uint16_t id, bool is_request) noexcept {
+    if (entries_.empty() || entries_.erase(Key(&link, peer, id, is_request)) == 0) return false;
+    told();
+    return true;
+}
+
+void PartSenders::drop_link(const Link& link) noexcept {
+    std::erase_if(entries_, [&](const auto& e) { return std::get<0>(e.first) == &link; });
+    told();
+}
+
+void PartSenders::drop_peer(std::string_view peer) noexcept {
+    std::erase_if(entries_, [&](const auto& e) { return std::get<1>(e.first) == peer; });
+    told();
+}
+
+void PartReceipts::took(std::size_t n, Link& link, std::uint16_t id, bool is_request, std::string_view self,
+                        std::string_view peer) {
+    untold_ += n;
+    if (untold_ < parts_step) return;
+    FrameHeader header;
+    header.id = id;
+    header.wants_reply = !is_request;
+    send_extension(link, header, Route{self, peer, {}}, ExtKind::got, "n=" + std::to_string(untold_));
+    untold_ = 0;
+}
+
+}  // namespace weft::mesh

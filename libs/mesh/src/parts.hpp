@@ -1,0 +1,74 @@
+// Messages in parts: what is larger than a frame, or too large for a router to hold. Parts of several
+// messages, and other frames, mix on one link; how much is on its way is bounded by what the receiver has
+// said that it got.
+#pragma once
+
+#include "extension.hpp"
+#include "link.hpp"
+
+#include <weft/core/event.hpp>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+
+namespace weft::mesh {
+
+// Data in one part: a few fit into a read.
+inline constexpr std::size_t part_size = std::size_t{60} << 10;
+// Bytes on their way, and how many the receiver takes before it says so.
+inline constexpr std::size_t parts_window = std::size_t{4} << 20;
+inline constexpr std::size_t parts_step = std::size_t{1} << 20;
+
+// One end's messages that go out in parts.
+class PartSenders {
+public:
+    struct Message {
+        Message() {}
+        std::shared_ptr<Link> link;
+        FrameHeader header;  // a response's own; of a request, id and tail
+        std::string from;
+        std::string to;
+        std::string function;
+        Buffer data;
+        bool is_request = false;
+    };
+    // Sends the first parts; a response ends with a RESPONSE frame that holds the last of it.
+    void start(Message message);
+    // `peer` has taken `bytes` more.
+    void got(const Link& link, std::string_view peer, std::uint16_t id, bool is_request, std::size_t bytes);
+    // True when there was one.
+    bool drop(const Link& link, std::string_view peer, std::uint16_t id, bool is_request) noexcept;
+    void drop_link(const Link& link) noexcept;
+    void drop_peer(std::string_view peer) noexcept;
+    [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
+    // Set and cleared at once when the last message has gone.
+    [[nodiscard]] Event& emptied() noexcept { return emptied_; }
+
+private:
+    using Key = std::tuple<const Link*, std::string, std::uint16_t, bool>;
+    struct Entry {
+        Message message;
+        std::size_t offset = 0;
+        std::size_t on_the_way = 0;
+    };
+    // True when all of it has been sent.
+    static bool pump(Entry& entry);
+    void told() noexcept;
+    Event emptied_;
+    std::map<Key, Entry> entries_;
+};
+
+// Tells the sender of parts what was taken, in steps.
+class PartReceipts {
+public:
+    // `n` more bytes came; sends a receipt when it is time.
+    void took(std::size_t n, Link& link, std::uint16_t id, bool is_request, std::string_view self,
+              std::string_view peer);
+
+private:
+    std::size_t untold_ = 0;
+};
+
+}  // namespace weft::mesh

@@ -1,0 +1,190 @@
+// Clients and services in a NATS cluster (nats-server, Debian) in place of a router.
+#include <weft/core.hpp>
+#include <weft/mesh.hpp>
+#include <weft/testing/co_test.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weft::mesh {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A server of its own on a free port.
+class NatsServer {
+public:
+    static Task<std::unique_ptr<NatsServer>> start(
+        std::vector<std::string> more = std::vector<std::string>()) {
+        const std::uint16_t port = Listener(SocketAddress::loopback(0)).port();
+        auto server = std::make_unique<NatsServer>(port, std::move(more));
+        std::string said;
+        std::byte room[4096];
+        while (said.find("Server is ready") == std::string::npos) {
+            const std::size_t n = co_await server->process_.err()->read_some(room);
+            if (n == 0) throw Error("nats-server ended: " + said);
+            said.append(reinterpret_cast<const char*>(room), n);
+        }
+        co_return server;
+    }
+    NatsServer(std::uint16_t p, std::vector<std::string> more)
+        : port(p),
+          process_(command(p, std::move(more)),
+                   ProcessOptions().stdio(Stdio::null, Stdio::null, Stdio::pipe)) {}
+    [[nodiscard]] std::string url(const std::string& who = "") const {
+        return "nats://" + who + "127.0.0.1:" + std::to_string(port);
+    }
+    const std::uint16_t port;
+
+private:
+    static std::vector<std::string> command(std::uint16_t port, std::vector<std::string> more) {
+        std::vector<std::string> out = {WEFT_NATS_SERVER, "-a", "127.0.0.1", "-p", std::to_string(port)};
+        out.insert(out.end(), more.begin(), more.end());
+        return out;
+    }
+    Process process_;
+};
+
+template <class E, class T>
+Task<std::string> error_of(Task<T> task) {
+    std::string text = "(no error)";
+    try {
+        co_await std::move(task);
+    } catch (const E& error) {
+        text = error.what();
+    }
+    co_return text;
+}
+
+Callbacks methods(std::string name) {
+    Callbacks callbacks;
+    callbacks.add(
+        "multiply", [](int a, int b) { return a * b; }, "a", "b");
+    callbacks.add("echo", [](Value v) { return v; });
+    callbacks.add("who", [name] { return name; });
+    callbacks.add("sum", [](const CallInfo& info) -> Task<int> {
+        Duplex talk = info.duplex();
+        int sum = 0;
+        for (;;) {
+            const auto n = co_await talk.next<int>();
+            if (!n) break;
+            sum += *n;
+        }
+        co_return sum;
+    });
+    return callbacks;
+}
+
+TEST(Nats, carries_every_call_style_between_services_and_clients) {
+    auto body = []() -> Task<void> {
+        auto server = co_await NatsServer::start();
+        Service service(Options("svc one").host(server->url()).workers(4), methods("svc one"));
+        service.start();
+        Client worker(Options("worker").host(server->url()).workers(4), methods("worker"));
+        co_await worker.connect();
+        Client caller(Options("caller").host(server->url()));
+        std::vector<std::string> events;
+        caller.on_event([&](const MemberEvent& e) {
+            events.push_back((e.kind == MemberEvent::Kind::joined ? "+" : "-") + e.name);
+        });
+        auto conn = co_await caller.connect();
+        co_await conn.wait_for_members(10s, "svc one", "worker");
+        for (const Serde serde : {Serde::pickle, Serde::json, Serde::msgpack}) {
+            const int product = co_await conn.rpc(5s).serde(serde).with("b", 7).call<int>("multiply", 6);
+            EXPECT_EQ(product, 42);
+        }
+        const auto all = co_await conn.cast(5s).call<std::string>("who");
+        EXPECT_EQ(all.size(), 2u);
+        for (const auto& [name, result] : all) EXPECT_EQ(result.value(), name);
+        const std::string pinned = co_await conn.rpc(5s).receiver("svc one").call<std::string>("who");
+        EXPECT_EQ(pinned, "svc one");
+        conn.rpc_nowait().call("multiply", 1, 1);
+        // Larger than NATS takes in one message.
+        const Bytes large(5'000'000, std::byte{7});
+        const Bytes back = co_await conn.rpc(20s).serde(Serde::opaque).call<Bytes>("echo", large);
+        EXPECT_EQ(back, large);
+        const std::vector<std::string> chunks = {"a", "b"};
+        const std::size_t streamed = co_await conn.stream().call("echo", chunks);
+        EXPECT_EQ(streamed, 2u);
+        auto talk = conn.open().call("sum");
+        for (int i = 1; i <= 100; ++i) co_await talk.send(i);
+        talk.finish();
+        const int sum = co_await talk.result<int>();
+        EXPECT_EQ(sum, 5050);
+        std::vector<Task<int>> many;
+        for (int i = 0; i < 500; ++i) many.push_back(conn.rpc(10s).call<int>("multiply", i, 2));
+        const auto products = co_await gather(std::move(many));
+        EXPECT_EQ(products.at(499), 998);
+        const std::string wrong = co_await error_of<RemoteError>(conn.rpc(5s).call<int>("multiply", "x", 1));
+        EXPECT_THAT(wrong, ::testing::HasSubstr("TypeError"));
+        // Announced later; leaves.
+        worker.callback("later", [] { return 1; });
+        co_await conn.wait_for_method("later", 10s);
+        co_await worker.stop();
+        auto gone = [&]() -> Task<void> {
+            while (conn.members().size() != 2) co_await sleep(10ms);
+        };
+        co_await timeout(10s, gone());
+        EXPECT_THAT(events, ::testing::Contains("-worker"));
+        co_await service.stop();
+        co_await caller.stop();
+    };
+    weft::testing::run(body(), 60s);
+}
+
+TEST(Nats, callers_of_a_worker_that_dies_hear_of_it) {
+    auto body = []() -> Task<void> {
+        auto server = co_await NatsServer::start();
+        auto worker = std::make_unique<Client>(Options("worker").host(server->url()));
+        Event started;
+        worker->callback("hang", [&]() -> Task<int> {
+            started.set();
+            co_await sleep(1h);
+            co_return 1;
+        });
+        co_await worker->connect();
+        Client caller(Options("caller").host(server->url()));
+        auto conn = co_await caller.connect();
+        co_await conn.wait_for_method("hang", 10s);
+        auto call = spawn(error_of<Disconnected>(conn.rpc(60s).call<int>("hang")), "call");
+        co_await started.wait();
+        worker.reset();
+        const std::string text = co_await std::move(call);
+        EXPECT_THAT(text, ::testing::HasSubstr("left before it answered"));
+    };
+    weft::testing::run(body(), 60s);
+}
+
+TEST(Nats, a_name_belongs_to_the_last_one_that_took_it) {
+    auto body = []() -> Task<void> {
+        auto server = co_await NatsServer::start();
+        Client first(Options("same").host(server->url()));
+        co_await first.connect();
+        Client second(Options("same").host(server->url()));
+        co_await second.connect();
+        const std::string end = co_await error_of<Evicted>(timeout(10s, first.join()));
+        EXPECT_THAT(end, ::testing::HasSubstr("took the name"));
+    };
+    weft::testing::run(body(), 60s);
+}
+
+TEST(Nats, refuses_with_the_servers_reason) {
+    auto body = []() -> Task<void> {
+        const std::vector<std::string> auth = {"--user", "ada", "--pass", "s3cret"};
+        auto server = co_await NatsServer::start(auth);
+        Client stranger(Options("stranger").host(server->url()));
+        const std::string text = co_await error_of<Error>(stranger.connect());
+        EXPECT_THAT(text, ::testing::HasSubstr("Authorization Violation"));
+        Client ada(Options("ada").host(server->url("ada:s3cret@")));
+        co_await ada.connect();
+        EXPECT_THROW(Router(Options("r").host(server->url())).start(), InitializationError);
+    };
+    weft::testing::run(body(), 60s);
+}
+
+}  // namespace
+}  // namespace weft::mesh
