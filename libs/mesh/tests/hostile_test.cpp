@@ -439,6 +439,8 @@ CO_TEST(SlowPeer, that_does_not_read_is_given_up_and_nobody_waits_for_it) {
     const Bytes block(std::size_t{1} << 20);
     // More than the sockets' buffers take; the router holds the rest.
     for (int i = 0; i < 16; ++i) {
+        // On a slow machine it is given up before all of this is sent.
+        if (mesh.conn->members().size() < 3) break;
         mesh.conn->rpc_nowait().serde(Serde::opaque).call("sink", block);
         co_await mesh.check();
     }
