@@ -224,7 +224,9 @@ Task<void> Service::State::stop(std::shared_ptr<State> self) {
 
 Task<void> Service::State::drain(std::shared_ptr<State> self) {
     if (self->acceptor) self->acceptor->stop();
-    co_await CallRunner::drained(self->remote ? self->remote->runner : self->runner);
+    std::shared_ptr<CallRunner> calls = self->runner;
+    if (self->remote) calls = self->remote->runner;
+    co_await CallRunner::drained(std::move(calls));
     co_await stop(self);
 }
 
