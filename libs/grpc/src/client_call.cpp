@@ -385,8 +385,9 @@ void ClientCall::on_remote_end() noexcept {
 
 void ClientCall::on_closed(const http2::CloseReason& reason) noexcept {
     if (ended_) return;
-    // A server whose own timer fired first resets with CANCEL: to the caller it is the deadline all the same.
-    if (deadline_ && reason.code == http2::ErrorCode::cancel && time_now() >= *deadline_) return fire();
+    // A server whose own timer fired first resets with CANCEL, which a proxy may turn into INTERNAL_ERROR: to
+    // the caller it is the deadline all the same.
+    if (deadline_ && time_now() >= *deadline_) return fire();
     const bool may_resend = keeps_sent() && !headers_seen_ && reason.unprocessed;
     // What the server has refused is sent once more; what never left is not counted (gRFC A6).
     if (may_resend && (reason.left ? !refused_ : ++unsent_attempts_ <= most_unsent_attempts)) {
