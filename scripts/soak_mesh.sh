@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Soaks the mesh: mixed load for ten minutes while workers are killed and callers vanish.
+# usage: scripts/soak_mesh.sh [seconds [seed]]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cmake --preset release >/dev/null
+cmake --build --preset release --target bench_mesh_soak >/dev/null
+exec build/release/bench/bench_mesh_soak "$@"
