@@ -107,11 +107,11 @@ void ServerState::add_connection(std::unique_ptr<Stream> stream) {
     spawn_owned(serve(std::move(stream), TransportSecurity::local, {}), "grpc connection");
 }
 
-// A client that fails the handshake is its own problem: the connection is closed.
+// A client that fails the handshake, or never ends it, is its own problem: the connection is closed.
 Task<void> ServerState::serve_secure(std::unique_ptr<Stream> stream, TlsContext tls) {
     std::unique_ptr<TlsStream> secure;
     try {
-        secure = co_await tls_accept(std::move(stream), std::move(tls));
+        secure = co_await timeout(options_.handshake_limit, tls_accept(std::move(stream), std::move(tls)));
     } catch (const weft::Error&) {
         co_return;
     }

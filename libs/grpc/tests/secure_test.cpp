@@ -68,6 +68,19 @@ CO_TEST(SecureChannel, calls_a_server_that_its_ca_has_signed) {
     co_await secure.server.stop();
 }
 
+CO_TEST(SecureChannel, a_client_that_never_ends_the_handshake_is_dropped) {
+    const TestAuthority authority;
+    grpc::Server server(grpc::ServerOptions().handshake_timeout(20ms));
+    const int port = server.add_secure_port(
+        "127.0.0.1:0", TlsContext::server(identity_of(authority, "sw1.test")).alpn("h2"));
+    co_await server.start();
+    auto silent = co_await connect(SocketAddress::loopback(static_cast<std::uint16_t>(port)));
+    std::byte byte{};
+    const std::size_t got = co_await timeout(10s, silent->read_some(std::span(&byte, 1)));
+    EXPECT_EQ(got, 0u) << "the server waits for ever";
+    co_await server.stop();
+}
+
 CO_TEST(SecureChannel, mutual_tls_tells_the_handler_who_calls) {
     const TestAuthority authority;
     SecureServer secure(TlsContext::server(identity_of(authority, "sw1.test"))

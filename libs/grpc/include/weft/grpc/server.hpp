@@ -112,10 +112,15 @@ public:
         return std::move(*this);
     }
 
+    // A client of a secure port that has not ended TLS's handshake by then is dropped (120 s).
+    ServerOptions&& handshake_timeout(Duration limit) && {
+        handshake_limit = limit;
+        return std::move(*this);
+    }
+
     // Answers gRPC-Web too, on the same ports: scripts of pages from `origin` ("https://app.example") may
-    // call,
-    // "*" for those of every page; may be given repeatedly. Browsers speak HTTP/2 over TLS only: for them it
-    // is for secure ports, or behind a proxy.
+    // call, "*" for those of every page; may be given repeatedly. Browsers speak HTTP/2 over TLS only: for
+    // them it is for secure ports, or behind a proxy.
     ServerOptions&& grpc_web(std::string origin = "*") && {
         web_origins.push_back(std::move(origin));
         return std::move(*this);
@@ -130,6 +135,7 @@ public:
     Duration min_ping_interval = std::chrono::minutes(5);
     bool ping_without_calls = false;
     Duration max_idle = Duration::max();
+    Duration handshake_limit = std::chrono::seconds(120);
     Duration max_age = Duration::max();
     Duration max_age_grace = Duration::max();
     std::size_t max_receive = std::size_t{4} << 20;
