@@ -8,8 +8,11 @@ if [ "${4:-}" != inside ]; then
 fi
 weft=$1 python=$2 folder=$3
 ip link set lo up
-"$weft" mesh router --at 127.0.0.1:6001 --quiet &
+exec 3< <(exec "$weft" mesh router --at 127.0.0.1:6001 --quiet)
 router=$!
+trap 'kill $router 2>/dev/null || true' EXIT
+read -r -t 60 listens <&3
+echo "$listens"
 "$python" "$folder/2_worker.py" &
 worker=$!
 trap 'kill $worker $router 2>/dev/null || true' EXIT
