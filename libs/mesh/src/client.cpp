@@ -77,7 +77,7 @@ std::vector<Member> ClientConnection::members() const {
 
 Task<Value> ClientConnection::inspect(std::string what, std::string node, Duration limit) const {
     detail::CallSpec spec;
-    spec.receivers.assign(1, std::move(node));
+    spec.receivers.push_back(std::move(node));
     spec.limit = limit;
     spec.serde = Serde::msgpack;
     return detail::call_one(state_, std::move(spec),

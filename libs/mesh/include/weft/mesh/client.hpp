@@ -314,7 +314,7 @@ private:
 // A call with a stream of values in each direction while it runs: see duplex.hpp. Only to weft's nodes.
 class OpenCall : public detail::CallBuilder<OpenCall> {
 public:
-    OpenCall&& receiver(std::string name) && { return spec_.receivers.assign(1, std::move(name)), self(); }
+    OpenCall&& receiver(std::string name) && { return to(std::move(name)); }
     // For the whole call.
     OpenCall&& timeout(Duration v) && { return spec_.limit = v, self(); }
     // Bytes that may wait here for next(). Default: 1 MiB.
