@@ -163,7 +163,7 @@ Task<void> Subchannel::drive() {
 
 Task<std::unique_ptr<Stream>> Subchannel::open_stream() {
     std::unique_ptr<Stream> stream;
-    if (const std::shared_ptr<Transport> transport = channel_.options().transport_) {
+    if (const TransportRef transport = channel_.options().transport_) {
         stream = co_await transport->connect();
     } else {
         std::vector<SocketAddress> addresses = addresses_;

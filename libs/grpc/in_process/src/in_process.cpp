@@ -28,7 +28,7 @@ private:
 }  // namespace
 
 Channel in_process_channel(Server& server, ChannelOptions options) {
-    return insecure_channel("in-process", std::move(options).transport(std::make_shared<Memory>(server)));
+    return insecure_channel("in-process", std::move(options).transport(TransportRef(new Memory(server))));
 }
 
 }  // namespace weft::grpc

@@ -11,10 +11,10 @@
 #include <weft/grpc/call_options.hpp>
 #include <weft/grpc/compression.hpp>
 #include <weft/grpc/status.hpp>
+#include <weft/grpc/transport_ref.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,7 +30,6 @@ namespace weft::grpc {
 class CallCredentials;
 class ClientInterceptor;
 class TlsRenewal;
-class Transport;
 
 enum class ChannelConnectivity : std::uint8_t { idle, connecting, ready, transient_failure, shutdown };
 
@@ -153,13 +152,13 @@ public:
     }
 
     // Connections come from here instead of sockets; the target is only the calls' :authority.
-    ChannelOptions&& transport(std::shared_ptr<Transport> own) && {
+    ChannelOptions&& transport(TransportRef own) && {
         transport_ = std::move(own);
         return std::move(*this);
     }
 
     TlsRenewal* renewal_ = nullptr;
-    std::shared_ptr<Transport> transport_;
+    TransportRef transport_;
     std::string tls_name;
     std::vector<CallCredentials*> credentials;
     std::size_t max_receive = std::size_t{4} << 20;

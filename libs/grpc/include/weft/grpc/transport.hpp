@@ -4,7 +4,9 @@
 
 #include <weft/core/stream.hpp>
 #include <weft/core/task.hpp>
+#include <weft/grpc/transport_ref.hpp>
 
+#include <cstddef>
 #include <memory>
 
 namespace weft::grpc {
@@ -22,6 +24,10 @@ public:
     virtual Task<std::unique_ptr<Stream>> connect() = 0;
     // Nobody else can read what it carries: call credentials may go over it.
     [[nodiscard]] virtual bool confidential() const noexcept { return false; }
+
+private:
+    friend class TransportRef;
+    std::size_t refs_ = 0;
 };
 
 }  // namespace weft::grpc
