@@ -14,7 +14,7 @@ std::string describe(const std::exception_ptr& error) {
 }
 
 void GatherScope::child_done(TaskControl& child) noexcept {
-    if (until_ == Until::first_failure && child.failed() && !stopping()) {
+    if (child.failed() && until_ == Until::first_failure && !stopping()) [[unlikely]] {
         failure_ = child.error();
         cancel_children();
     }
@@ -24,7 +24,8 @@ void GatherScope::child_done(TaskControl& child) noexcept {
         child.mark_retrieved();
         cancel_children();
     }
-    if (join_ && child_count() <= target(join_->count_)) {
+    if (!join_ || child_count() > join_->count_) return;
+    if (child_count() <= target(join_->count_)) {
         Join* join = std::exchange(join_, nullptr);
         join->wake();
     }

@@ -86,7 +86,7 @@ Loop::~Loop() {
     // While it still stands: a destructor may start a task, to have something cleaned up.
     root_->abandon_children();
     while (ready_head_) {
-        detail::TaskControl* task = std::exchange(ready_head_, ready_head_->next_ready_);
+        detail::TaskControl* task = std::exchange(ready_head_, ready_head_->leave_queue());
         task->drop_ref();
     }
     detail::thread_state.loop = outer;
@@ -174,7 +174,7 @@ void Loop::update_now() noexcept {
 void Loop::run_ready() noexcept {
     for (int budget = resumptions_per_turn; budget > 0 && ready_head_; --budget) {
         detail::TaskControl* task = ready_head_;
-        ready_head_ = task->next_ready_;
+        ready_head_ = task->leave_queue();
         if (!ready_head_) ready_tail_ = nullptr;
         if (slow_limit_ > Duration::zero()) [[unlikely]] {
             run_watched(*task);

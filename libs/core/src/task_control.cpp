@@ -10,8 +10,6 @@ constinit thread_local ThreadState thread_state{};
 
 void rethrow(std::exception_ptr& error) { std::rethrow_exception(std::move(error)); }
 
-void root_finished() noexcept { thread_state.root_ended = true; }
-
 void report_never_awaited(std::coroutine_handle<> frame) noexcept {
     // While an exception passes, and when a task ends or is destroyed, what was prepared is dropped rightly.
     if (!thread_state.task || std::uncaught_exceptions() > 0) return;
@@ -46,12 +44,11 @@ void TaskOwner::cancel_children() noexcept {
     children_.for_each([](TaskControl& child) { child.cancel(); });
 }
 
-TaskControl::TaskControl(Loop& loop, TaskOwner& owner, std::coroutine_handle<> root, std::string&& name)
+TaskControl::TaskControl(Loop& loop, TaskOwner& owner, std::coroutine_handle<> root, std::string_view name)
     : root_(root),
-      resume_point_(root),
       loop_(&loop),
       owner_(&owner),
-      name_(std::move(name)),
+      name_(name),
       context_(thread_state.task ? Context(thread_state.task->context_) : Context()) {
     if (!owner.linked()) loop.owners_.push_back(owner);
     owner.children_.push_back(*this);
@@ -86,19 +83,21 @@ unsigned TaskControl::withdraw(const CancelRequest& request) noexcept {
 }
 
 void TaskControl::run() noexcept {
-    queued_ = false;
-    if (!started_ || done_) [[unlikely]]
+    std::coroutine_handle<> frame = std::exchange(resume_point_, nullptr);
+    if (!frame) [[unlikely]] {
         if (!start()) return;
+        frame = root_;
+    }
     ThreadState& here = thread_state;
     here.task = this;
-    std::coroutine_handle<> next = std::exchange(resume_point_, nullptr);
-    do {
-        here.next = nullptr;
-        next.resume();
-        next = here.next;
-    } while (next);
+    frame.resume();
+    while (here.next) [[unlikely]]
+        std::exchange(here.next, nullptr).resume();
     here.task = nullptr;
-    if (std::exchange(here.root_ended, false)) finish();
+    if (here.root_ended) [[unlikely]] {
+        here.root_ended = false;
+        finish();
+    }
 }
 
 bool TaskControl::start() noexcept {
@@ -142,10 +141,12 @@ void TaskControl::abandon() noexcept {
     done_ = true;
     retrieved_ = true;
     ended_cancelled_ = true;
+    resume_point_ = nullptr;
     owner_->count_--;
     owner_ = nullptr;
     --loop_->task_count_;
     // The waiter may live longer than the task: in a generator that something else owns.
+    const bool queued = !waiter_ && next_ready_;
     if (waiter_) {
         waiter_->unlink_wait();
         std::exchange(waiter_, nullptr)->task_ = nullptr;
@@ -155,7 +156,7 @@ void TaskControl::abandon() noexcept {
     std::exchange(root_, nullptr).destroy();
     while (!joiners_.empty()) joiners_.pop_front().task_abandoned();
     // A queued task is released when the queue reaches it.
-    if (!queued_) drop_ref();
+    if (!queued) drop_ref();
 }
 
 void TaskControl::destroy() noexcept {

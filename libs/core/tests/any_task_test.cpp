@@ -45,6 +45,18 @@ TEST(CurrentTask, knows_its_name_and_can_be_renamed) {
     EXPECT_THROW((void)current_task(), UsageError);
 }
 
+TEST(CurrentTask, has_a_name_of_any_length_and_bytes) {
+    auto main = []() -> Task<void> {
+        for (const std::string& name :
+             {std::string(), std::string("s"), std::string(5000, 'x'), std::string("a\0b", 3)}) {
+            current_task().set_name(name);
+            EXPECT_EQ(current_task().name(), name);
+        }
+        co_return;
+    };
+    run_manual(main());
+}
+
 TEST(CurrentTask, cancels_itself_at_its_next_wait) {
     auto main = []() -> Task<void> {
         current_task().cancel();

@@ -103,6 +103,26 @@ TEST(AsyncGenerator, throws_its_error_once) {
     run_manual(main());
 }
 
+// LeakSanitizer sees a task that its loop forgets.
+TEST(AsyncGenerator, that_is_dropped_while_a_task_waits_in_it_leaves_the_task_to_its_loop) {
+    auto numbers = std::make_unique<AsyncGenerator<int>>(count(0, 9, 1h));
+    auto guard = std::make_shared<int>();
+    {
+        Loop loop(TimeSource::manual);
+        auto wait = [&](std::shared_ptr<int>) -> Task<void> { co_await numbers->next(); };
+        auto main = [&]() -> Task<TaskHandle<void>> {
+            auto waiting = spawn(wait(guard), "waits");
+            co_await yield();
+            numbers.reset();
+            co_return waiting;
+        };
+        auto waiting = loop.run_until_complete(main());
+        EXPECT_EQ(loop.task_count(), 1u);
+        EXPECT_EQ(guard.use_count(), 2);
+    }
+    EXPECT_EQ(guard.use_count(), 1);
+}
+
 TEST(AsyncGenerator, close_runs_its_clean_up_and_a_drop_destroys_it) {
     std::string log;
     auto main = [&]() -> Task<void> {

@@ -43,7 +43,7 @@ void LoopStepper::resume_one() {
         if (guard_->fired) throw SweepError("nothing will ever wake the tasks that are left");
     }
     detail::TaskControl* task = loop_->ready_head_;
-    loop_->ready_head_ = task->next_ready_;
+    loop_->ready_head_ = task->leave_queue();
     if (!loop_->ready_head_) loop_->ready_tail_ = nullptr;
     task->run();
 }

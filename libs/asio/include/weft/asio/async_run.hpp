@@ -72,7 +72,7 @@ auto async_run(ContextLoop& loop, Task<T> task, CompletionToken&& token, std::st
         auto slot = boost::asio::get_associated_cancellation_slot(handler);
         auto work = boost::asio::make_work_guard(
             boost::asio::get_associated_executor(handler, loop.context().get_executor()));
-        auto handle = std::make_shared<TaskHandle<T>>(loop.spawn(std::move(body), std::move(task_name)));
+        auto handle = std::make_shared<TaskHandle<T>>(loop.spawn(std::move(body), task_name));
         if (slot.is_connected())
             slot.assign([weak = std::weak_ptr(handle)](boost::asio::cancellation_type) {
                 if (const auto running = weak.lock()) running->cancel();

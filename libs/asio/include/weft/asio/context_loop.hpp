@@ -39,8 +39,8 @@ public:
     // weft::spawn().
     template <class T>
     [[nodiscard("dropping the handle cancels the task")]] TaskHandle<T> spawn(Task<T> task,
-                                                                              std::string name = {}) {
-        return driver().spawn(std::move(task), std::move(name));
+                                                                              std::string_view name = {}) {
+        return driver().spawn(std::move(task), name);
     }
     // Requests the cancellation of all tasks.
     void cancel_all();

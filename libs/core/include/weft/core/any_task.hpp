@@ -6,6 +6,7 @@
 
 #include <exception>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,8 +24,8 @@ public:
     }
     ~AnyTask() { control_->drop_ref(); }
 
-    [[nodiscard]] const std::string& name() const noexcept { return control_->name(); }
-    void set_name(std::string name) noexcept { control_->set_name(std::move(name)); }
+    [[nodiscard]] std::string name() const { return control_->name(); }
+    void set_name(std::string_view name) { control_->set_name(name); }
     [[nodiscard]] bool done() const noexcept { return control_->done(); }
     // True when the task has ended with Cancelled.
     [[nodiscard]] bool cancelled() const noexcept { return done() && control_->ended_cancelled(); }

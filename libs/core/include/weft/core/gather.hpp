@@ -51,8 +51,8 @@ public:
     explicit GatherScope(Until until) noexcept : until_(until) {}
 
     template <class T>
-    TaskRef<T> start(Task<T> task) {
-        TaskRef<T> child = start_task(Loop::current(), *this, std::move(task), std::string());
+    TaskRef<T> start(Task<T>&& task) {
+        TaskRef<T> child = start_task(Loop::current(), *this, std::move(task), {});
         // The losers of a race are nobody's to look at: what they throw goes to the log.
         if (until_ != Until::first_end) child->mark_retrieved();
         return child;

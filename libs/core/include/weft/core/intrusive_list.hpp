@@ -46,7 +46,7 @@ public:
     ~IntrusiveList() { clear(); }
 
     [[nodiscard]] bool empty() const noexcept { return head_.next_ == &head_; }
-    [[nodiscard]] T& front() noexcept { return *static_cast<T*>(head_.next_); }
+    [[nodiscard]] T& front() noexcept { return static_cast<T&>(*head_.next_); }
 
     void push_back(T& element) noexcept {
         Hook& hook = element;
@@ -63,7 +63,7 @@ public:
     }
 
     T& pop_back() noexcept {
-        T& last = *static_cast<T*>(head_.prev_);
+        T& last = static_cast<T&>(*head_.prev_);
         static_cast<Hook&>(last).unlink();
         return last;
     }
@@ -89,7 +89,7 @@ public:
     void for_each(F&& f) {
         for (Hook* hook = head_.next_; hook != &head_;) {
             Hook* next = hook->next_;
-            f(*static_cast<T*>(hook));
+            f(static_cast<T&>(*hook));
             hook = next;
         }
     }

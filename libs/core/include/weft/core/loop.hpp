@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace weft {
 
@@ -66,11 +67,11 @@ public:
     // Runs `task` as a task of its own until it ends; returns its value or throws its exception. Tasks that
     // are left then are cancelled and awaited, as asyncio.run does. Throws UsageError inside a running loop.
     template <class T>
-    T run(Task<T> task, std::string name = "main");
+    T run(Task<T> task, std::string_view name = "main");
 
     // The same, but leaves the other tasks where they are: they stand still, and go on in the next run.
     template <class T>
-    T run_until_complete(Task<T> task, std::string name = "main");
+    T run_until_complete(Task<T> task, std::string_view name = "main");
 
     // Runs `f` on the loop in one of its next turns. May be called from any thread, also before run().
     // Functions that are posted when the loop will never run again are destroyed with it. What `f` throws
@@ -129,8 +130,7 @@ private:
     class RootOwner;
 
     void schedule(detail::TaskControl& task) noexcept {
-        task.next_ready_ = nullptr;
-        task.queued_ = true;
+        task.next_ready_ = &task;
         if (ready_tail_) {
             ready_tail_->next_ready_ = &task;
         } else {
@@ -174,16 +174,16 @@ private:
 };
 
 template <class T>
-T Loop::run(Task<T> task, std::string name) {
-    auto main = detail::start_task(*this, root(), std::move(task), std::move(name));
+T Loop::run(Task<T> task, std::string_view name) {
+    auto main = detail::start_task(*this, root(), std::move(task), name);
     main->mark_retrieved();
     run_main(*main, true);
     return main->result().move_out();
 }
 
 template <class T>
-T Loop::run_until_complete(Task<T> task, std::string name) {
-    auto main = detail::start_task(*this, root(), std::move(task), std::move(name));
+T Loop::run_until_complete(Task<T> task, std::string_view name) {
+    auto main = detail::start_task(*this, root(), std::move(task), name);
     main->mark_retrieved();
     run_main(*main, false);
     return main->result().move_out();
@@ -197,7 +197,10 @@ inline void detail::Waiter::wake() noexcept {
 }
 
 inline detail::Waiter::~Waiter() {
-    if (task_ && task_->waiter_ == this) task_->waiter_ = nullptr;
+    if (task_ && task_->waiter_ == this) {
+        task_->waiter_ = nullptr;
+        task_->next_ready_ = nullptr;
+    }
 }
 
 inline bool detail::Waiter::cancel_pending() {
@@ -210,6 +213,12 @@ inline bool detail::Waiter::cancel_pending() {
     ++task->deliveries_;
     cancelled_ = true;
     return true;
+}
+
+inline void detail::Waiter::pass_turn(std::coroutine_handle<> frame) noexcept {
+    TaskControl* task = thread_state.task;
+    task->resume_point_ = frame;
+    task->loop_->schedule(*task);
 }
 
 inline void detail::Waiter::park(std::coroutine_handle<> frame) noexcept {

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace weft {
@@ -38,8 +39,8 @@ public:
 
     // weft::spawn() from outside of the loop. The task first runs in step().
     template <class T>
-    [[nodiscard]] TaskHandle<T> spawn(Task<T> task, std::string name = {}) {
-        return TaskHandle<T>(detail::start_task(loop_, loop_.root(), std::move(task), std::move(name)), true);
+    [[nodiscard]] TaskHandle<T> spawn(Task<T> task, std::string_view name = {}) {
+        return TaskHandle<T>(detail::start_task(loop_, loop_.root(), std::move(task), name), true);
     }
     // Requests the cancellation of all tasks; step() on until loop().task_count() is 0.
     void cancel_all();

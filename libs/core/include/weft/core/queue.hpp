@@ -27,7 +27,7 @@ public:
     [[nodiscard]] bool empty() const noexcept { return items_.empty(); }
     [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
     void put(T&& item) { items_.push_back(std::move(item)); }
-    void put_back(T&& item) { items_.push_front(std::move(item)); }
+    [[gnu::cold]] void put_back(T&& item) { items_.push_front(std::move(item)); }
     T take() {
         T item(std::move(items_.front()));
         items_.pop_front();
@@ -45,7 +45,7 @@ public:
     [[nodiscard]] bool empty() const noexcept { return items_.empty(); }
     [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
     void put(T&& item) { items_.push_back(std::move(item)); }
-    void put_back(T&& item) { put(std::move(item)); }
+    [[gnu::cold]] void put_back(T&& item) { put(std::move(item)); }
     T take() {
         T item(std::move(items_.back()));
         items_.pop_back();
@@ -74,7 +74,7 @@ public:
         heap_.push_back(Entry{std::move(item), next_++});
         std::push_heap(heap_.begin(), heap_.end(), later());
     }
-    void put_back(T&& item) { put(std::move(item)); }
+    [[gnu::cold]] void put_back(T&& item) { put(std::move(item)); }
     T take() {
         std::pop_heap(heap_.begin(), heap_.end(), later());
         T item(std::move(heap_.back().item));
@@ -144,7 +144,7 @@ public:
     public:
         explicit Next(BasicQueue& queue) noexcept : queue_(queue) {}
         // An item that was handed over but never taken (its frame was destroyed) is the next one's.
-        ~Next() {
+        [[gnu::always_inline]] ~Next() {
             if (item_) [[unlikely]]
                 queue_.put_back(std::move(*item_));
         }
@@ -167,20 +167,25 @@ public:
             return item;
         }
 
+    protected:
+        std::optional<T> item_;
+
     private:
         friend class BasicQueue;
         void unlink_wait() noexcept override { ListHook<>::unlink(); }
         BasicQueue& queue_;
-        std::optional<T> item_;
     };
 
     class Get final : public Next {
     public:
         using Next::Next;
+        [[gnu::always_inline]] ~Get() = default;
         T await_resume() {
-            std::optional<T> item = Next::await_resume();
-            if (!item) throw ClosedError("get from a queue that is closed and empty");
-            return std::move(*item);
+            this->throw_if_cancelled();
+            if (!this->item_) throw ClosedError("get from a queue that is closed and empty");
+            T item(std::move(*this->item_));
+            this->item_.reset();
+            return item;
         }
     };
 
@@ -285,7 +290,7 @@ private:
         getter.wake();
     }
 
-    void put_back(T&& item) {
+    [[gnu::cold]] void put_back(T&& item) {
         if (getters_.empty()) {
             items_.put_back(std::move(item));
         } else {

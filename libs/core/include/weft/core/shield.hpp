@@ -82,8 +82,7 @@ Task<T> shield(TaskHandle<T>& handle) {
 template <class T>
 Task<T> shield(Task<T> task) {
     Loop& loop = Loop::current();
-    detail::TaskRef<T> state =
-        detail::start_task(loop, loop.root(), std::move(task), std::string("shielded"));
+    detail::TaskRef<T> state = detail::start_task(loop, loop.root(), std::move(task), "shielded");
     detail::ShieldWaiter wait(*state);
     co_await wait;
     co_return state->result().move_out();

@@ -29,10 +29,7 @@ private:
 class YieldAwaiter final : public Waiter {
 public:
     bool await_ready() { return cancel_pending(); }
-    void await_suspend(std::coroutine_handle<> frame) noexcept {
-        park(frame);
-        wake();
-    }
+    void await_suspend(std::coroutine_handle<> frame) noexcept { pass_turn(frame); }
     void await_resume() const { throw_if_cancelled(); }
 
 private:

@@ -9,6 +9,7 @@
 
 #include <exception>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -75,7 +76,7 @@ public:
     [[nodiscard]] bool done() const noexcept { return state_->done(); }
     // True when the task has ended with Cancelled.
     [[nodiscard]] bool cancelled() const noexcept { return state_->done() && state_->ended_cancelled(); }
-    [[nodiscard]] const std::string& name() const noexcept { return state_->name(); }
+    [[nodiscard]] std::string name() const { return state_->name(); }
 
     // Requests cancellation: Cancelled is thrown where the task waits. False when it has ended already.
     // A task that has not started yet never runs.
@@ -153,9 +154,9 @@ private:
 // The handle owns it: see TaskHandle. Throws UsageError outside of a running loop.
 template <class T>
 [[nodiscard("dropping the handle cancels the task")]] TaskHandle<T> spawn(Task<T> task,
-                                                                          std::string name = {}) {
+                                                                          std::string_view name = {}) {
     Loop& loop = Loop::current();
-    return TaskHandle<T>(detail::start_task(loop, loop.root(), std::move(task), std::move(name)), true);
+    return TaskHandle<T>(detail::start_task(loop, loop.root(), std::move(task), name), true);
 }
 
 }  // namespace weft

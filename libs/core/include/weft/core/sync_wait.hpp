@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace weft {
@@ -25,9 +26,9 @@ public:
     // Runs `task` until it ends; gives its value or throws its exception. Throws UsageError on any thread but
     // the loop's, and inside a running loop.
     template <class T>
-    T wait(Task<T> task, std::string name = "sync") const {
+    T wait(Task<T> task, std::string_view name = "sync") const {
         require_own_thread();
-        return loop().run_until_complete(std::move(task), std::move(name));
+        return loop().run_until_complete(std::move(task), name);
     }
 
     // Cancels the tasks that earlier calls left behind, and runs them to their end. Throws as wait() does.

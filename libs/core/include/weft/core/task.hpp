@@ -56,7 +56,7 @@ extern constinit thread_local ThreadState thread_state;
 [[gnu::cold]] void report_never_awaited(std::coroutine_handle<> frame) noexcept;
 
 // Marks the running task as finished; its root frame has just reached its end.
-void root_finished() noexcept;
+inline void root_finished() noexcept { thread_state.root_ended = true; }
 
 // Stands for an awaiter that lives elsewhere in the frame: g++ 12 copies or moves what await_transform
 // returns by reference, and awaiters do neither.

@@ -8,11 +8,13 @@
 #include <weft/core/intrusive_list.hpp>
 #include <weft/core/result_slot.hpp>
 #include <weft/core/task.hpp>
+#include <weft/core/task_name.hpp>
 
 #include <coroutine>
 #include <cstdint>
 #include <exception>
 #include <string>
+#include <string_view>
 
 namespace weft::testing {
 class LoopStepper;
@@ -60,6 +62,8 @@ protected:
     // Throws UsageError outside of a task.
     [[nodiscard]] bool cancel_pending();
     void park(std::coroutine_handle<> frame) noexcept;
+    // park() and wake() in one: the task goes to the end of the ready queue.
+    static void pass_turn(std::coroutine_handle<> frame) noexcept;
     void throw_if_cancelled() const {
         if (cancelled_) throw_cancelled();
     }
@@ -121,7 +125,7 @@ struct CancelRequest {
 
 class TaskControl : public ListHook<OwnedTaskTag> {
 public:
-    TaskControl(Loop& loop, TaskOwner& owner, std::coroutine_handle<> root, std::string&& name);
+    TaskControl(Loop& loop, TaskOwner& owner, std::coroutine_handle<> root, std::string_view name);
     TaskControl(const TaskControl&) = delete;
     TaskControl& operator=(const TaskControl&) = delete;
 
@@ -147,8 +151,8 @@ public:
     void redeliver_cancel() noexcept { ++cancels_due_; }
 
     [[nodiscard]] bool done() const noexcept { return done_; }
-    [[nodiscard]] const std::string& name() const noexcept { return name_; }
-    void set_name(std::string name) noexcept { name_ = std::move(name); }
+    [[nodiscard]] std::string name() const { return name_.str(); }
+    void set_name(std::string_view name) { name_ = TaskName(name); }
     [[nodiscard]] Loop& loop() const noexcept { return *loop_; }
     // The exception with which the task ended; null while it runs and after success.
     [[nodiscard]] virtual std::exception_ptr error() const noexcept = 0;
@@ -196,17 +200,22 @@ private:
     bool start() noexcept;    // before the first resumption: false when there will be none
     void finish() noexcept;
     void abandon() noexcept;  // destroys the frames where they are suspended
+    // Takes the task that is to run next out of the ready queue, whose first one this is.
+    [[nodiscard]] TaskControl* leave_queue() noexcept {
+        TaskControl* next = std::exchange(next_ready_, nullptr);
+        return next == this ? nullptr : next;
+    }
 
-    std::coroutine_handle<> resume_point_;
+    std::coroutine_handle<> resume_point_;  // null before the start, while it runs, and after the end
     Waiter* waiter_ = nullptr;
     union {
-        TaskControl* next_ready_ = nullptr;  // while it is queued
+        TaskControl* next_ready_ = nullptr;  // while it is queued; the last one's is itself
         std::int64_t parked_at_;             // while it waits: the clock's count, at the start of the turn
     };
     Loop* loop_;
     TaskOwner* owner_;
     IntrusiveList<Joiner, JoinListTag> joiners_;
-    std::string name_;
+    TaskName name_;
     Context context_;
     std::uint32_t refs_ = 1;        // the run itself; dropped by finish()
     std::uint32_t deliveries_ = 0;  // how often Cancelled was thrown or passed on
@@ -218,14 +227,13 @@ private:
     bool ended_cancelled_ : 1 = false;
     bool failed_ : 1 = false;
     bool retrieved_ : 1 = false;
-    bool queued_ : 1 = false;
 };
 
 template <class T>
 class TaskState final : public TaskControl {
 public:
-    TaskState(Loop& loop, TaskOwner& owner, Task<T>&& task, std::string&& name)
-        : TaskControl(loop, owner, task.release(), std::move(name)) {}
+    TaskState(Loop& loop, TaskOwner& owner, Task<T>&& task, std::string_view name)
+        : TaskControl(loop, owner, task.release(), name) {}
 
     [[nodiscard]] std::exception_ptr error() const noexcept override { return result_.error(); }
     [[nodiscard]] ResultSlot<T>& result() noexcept { return result_; }
@@ -275,8 +283,8 @@ private:
 
 // Starts a task; it first runs in its turn of the loop.
 template <class T>
-TaskRef<T> start_task(Loop& loop, TaskOwner& owner, Task<T> task, std::string name) {
-    return TaskRef<T>(new TaskState<T>(loop, owner, std::move(task), std::move(name)));
+TaskRef<T> start_task(Loop& loop, TaskOwner& owner, Task<T>&& task, std::string_view name) {
+    return TaskRef<T>(new TaskState<T>(loop, owner, std::move(task), name));
 }
 
 // The task that is running. Throws UsageError outside of any.

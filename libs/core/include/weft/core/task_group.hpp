@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,9 +37,9 @@ public:
     // Starts `task` in the group. The handle only observes; it may be dropped. Throws UsageError when the
     // group has ended.
     template <class T>
-    TaskHandle<T> spawn(Task<T> task, std::string name = {}) {
+    TaskHandle<T> spawn(Task<T> task, std::string_view name = {}) {
         require_open();
-        auto state = detail::start_task(Loop::current(), *this, std::move(task), std::move(name));
+        auto state = detail::start_task(Loop::current(), *this, std::move(task), name);
         state->mark_retrieved();
         if (stopping_) state->cancel();
         return TaskHandle<T>(std::move(state), false);

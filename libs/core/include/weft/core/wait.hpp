@@ -152,8 +152,8 @@ private:
         const std::size_t place = started_++;
         Child& child = children_[place];
         child.owner = this;
-        child.state = detail::start_task(Loop::current(), Loop::current().root(), std::move(tasks_[place]),
-                                         std::string());
+        child.state =
+            detail::start_task(Loop::current(), Loop::current().root(), std::move(tasks_[place]), {});
         // It may start when another ends, and no task runs.
         child.state->context() = context_;
         child.state->add_owning_handle();
