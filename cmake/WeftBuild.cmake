@@ -45,4 +45,6 @@ target_compile_options(weft_warnings INTERFACE
   $<$<BOOL:${WEFT_WERROR}>:-Werror>
   # g++ 12 reports uninitialised and dangling members of coroutine frames that are neither (PR 105562 family).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-Wno-dangling-pointer>
+  # clang 19 reports what the sorting algorithms of g++ 12's own library use. g++ reports what is deprecated, too.
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${WEFT_SANITIZED}>>:-Wno-error>)

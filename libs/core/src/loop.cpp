@@ -175,7 +175,11 @@ void Loop::run_ready() noexcept {
     for (int budget = resumptions_per_turn; budget > 0 && ready_head_; --budget) {
         detail::TaskControl* task = ready_head_;
         ready_head_ = task->leave_queue();
-        if (!ready_head_) ready_tail_ = nullptr;
+        if (ready_head_) {
+            ready_head_->prefetch_frame();
+        } else {
+            ready_tail_ = nullptr;
+        }
         if (slow_limit_ > Duration::zero()) [[unlikely]] {
             run_watched(*task);
         } else {

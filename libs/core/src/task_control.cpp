@@ -16,9 +16,9 @@ void report_never_awaited(std::coroutine_handle<> frame) noexcept {
     thread_state.task->loop().report_never_awaited(*thread_state.task, frame);
 }
 
-void Waiter::throw_cancelled() { throw Cancelled(); }
+void throw_cancelled() { throw Cancelled(); }
 
-void Waiter::throw_outside_task() {
+void throw_outside_task() {
     throw UsageError("co_await of a weft operation outside of a weft task; start it with weft::run or spawn");
 }
 

@@ -162,7 +162,7 @@ public:
         if (waiting()) wake();
     }
     // The operation ended as it was asked to.
-    [[noreturn]] static void end_cancelled() { throw_cancelled(); }
+    [[noreturn]] static void end_cancelled() { weft::detail::throw_cancelled(); }
 
 private:
     void unlink_wait() noexcept override { abandon(); }

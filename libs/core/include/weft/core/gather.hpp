@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <exception>
 #include <limits>
+#include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -144,47 +145,73 @@ Task<std::tuple<detail::gathered_t<Ts>...>> gather(Task<Ts>... tasks) {
 
 namespace detail {
 
+// A gathered task that leaves its value where the gatherer wants it, and is gone when it has ended.
 template <class T>
-Task<std::vector<TaskRef<T>>> run_all(std::vector<Task<T>> tasks, std::size_t limit,
-                                      GatherScope::Until until) {
-    GatherScope scope(until);
-    std::vector<TaskRef<T>> children;
-    children.reserve(tasks.size());
-    for (Task<T>& task : tasks) {
+class SlotTask final : public TaskControl {
+public:
+    SlotTask(Loop& loop, TaskOwner& owner, Task<T>&& task, std::optional<T>& slot)
+        : TaskControl(loop, owner, task.release(), {}), slot_(slot) {
+        mark_retrieved();
+    }
+    [[nodiscard]] std::exception_ptr error() const noexcept override { return error_; }
+
+private:
+    bool take_result() noexcept override {
+        try {
+            slot_.emplace(Task<T>::Handle::from_address(root_.address()).promise().result.move_out());
+        } catch (...) {  // the task's, or its value's move constructor's
+            error_ = std::current_exception();
+        }
+        return error_ != nullptr;
+    }
+    void set_cancelled() noexcept override { error_ = cancelled_exception(); }
+
+    std::optional<T>& slot_;
+    std::exception_ptr error_;
+};
+
+// Starts each task by start(task, its place), at most `limit` at a time, and waits for all.
+template <class T, class Start>
+Task<void> run_all(GatherScope& scope, std::vector<Task<T>> tasks, std::size_t limit, Start start) {
+    for (std::size_t place = 0; place < tasks.size(); ++place) {
         if (!scope.stopping() && scope.child_count() >= limit) co_await scope.join(limit - 1);
         if (scope.stopping()) {
-            discard(std::move(task));
+            discard(std::move(tasks[place]));
         } else {
-            children.push_back(scope.start(std::move(task)));
+            start(std::move(tasks[place]), place);
         }
     }
     co_await scope.join();
     scope.rethrow();
-    co_return children;
 }
 
 template <class T>
 Task<std::vector<T>> gather_values(std::vector<Task<T>> tasks, std::size_t limit) {
-    auto children = co_await run_all(std::move(tasks), limit, GatherScope::Until::first_failure);
+    std::vector<std::optional<T>> slots(tasks.size());
+    GatherScope scope(GatherScope::Until::first_failure);
+    co_await run_all(scope, std::move(tasks), limit, [&](Task<T>&& task, std::size_t place) {
+        new SlotTask<T>(Loop::current(), scope, std::move(task), slots[place]);
+    });
     std::vector<T> values;
-    values.reserve(children.size());
-    for (TaskRef<T>& child : children) {
-        const TaskRef<T> ended = std::move(child);  // goes while it is in the cache
-        values.push_back(ended->result().move_out());
-    }
+    values.reserve(slots.size());
+    for (std::optional<T>& slot : slots) values.push_back(std::move(*slot));
     co_return values;
 }
 
 inline Task<void> gather_void(std::vector<Task<void>> tasks, std::size_t limit) {
-    co_await run_all(std::move(tasks), limit, GatherScope::Until::first_failure);
+    GatherScope scope(GatherScope::Until::first_failure);
+    co_await run_all(scope, std::move(tasks), limit,
+                     [&](Task<void>&& task, std::size_t) { (void)scope.start(std::move(task)); });
 }
 
 template <class T>
 Task<std::vector<Outcome<T>>> settle(std::vector<Task<T>> tasks, std::size_t limit) {
-    auto children = co_await run_all(std::move(tasks), limit, GatherScope::Until::all_end);
+    GatherScope scope(GatherScope::Until::all_end);
     std::vector<Outcome<T>> outcomes;
-    outcomes.reserve(children.size());
-    for (TaskRef<T>& child : children) outcomes.emplace_back(std::move(child));
+    outcomes.reserve(tasks.size());
+    co_await run_all(scope, std::move(tasks), limit, [&](Task<T>&& task, std::size_t) {
+        outcomes.emplace_back(scope.start(std::move(task)));
+    });
     co_return outcomes;
 }
 

@@ -122,6 +122,7 @@ public:
 private:
     friend class detail::TaskControl;
     friend class detail::Waiter;
+    friend void detail::pass_turn(std::coroutine_handle<> frame) noexcept;
     friend class LoopDriver;
     friend class detail::TaskTree;
     friend class testing::LoopStepper;
@@ -203,7 +204,7 @@ inline detail::Waiter::~Waiter() {
     }
 }
 
-inline bool detail::Waiter::cancel_pending() {
+inline bool detail::take_cancel() {
     TaskControl* task = thread_state.task;
     if (!task) [[unlikely]]
         throw_outside_task();
@@ -211,11 +212,10 @@ inline bool detail::Waiter::cancel_pending() {
         return false;
     task->cancels_due_ = 0;
     ++task->deliveries_;
-    cancelled_ = true;
     return true;
 }
 
-inline void detail::Waiter::pass_turn(std::coroutine_handle<> frame) noexcept {
+inline void detail::pass_turn(std::coroutine_handle<> frame) noexcept {
     TaskControl* task = thread_state.task;
     task->resume_point_ = frame;
     task->loop_->schedule(*task);

@@ -26,14 +26,17 @@ private:
     Duration delay_;
 };
 
-class YieldAwaiter final : public Waiter {
+// Never parks, so it is no Waiter: a cancellation that comes while the task is queued is its next wait's.
+class YieldAwaiter final {
 public:
-    bool await_ready() { return cancel_pending(); }
+    bool await_ready() { return cancelled_ = take_cancel(); }
     void await_suspend(std::coroutine_handle<> frame) noexcept { pass_turn(frame); }
-    void await_resume() const { throw_if_cancelled(); }
+    void await_resume() const {
+        if (cancelled_) throw_cancelled();
+    }
 
 private:
-    void unlink_wait() noexcept override {}
+    bool cancelled_ = false;
 };
 
 }  // namespace detail

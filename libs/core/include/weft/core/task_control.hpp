@@ -25,6 +25,15 @@ namespace weft::detail {
 class TaskControl;
 class TaskTree;
 
+// True, once, when a cancellation of the running task is due; the caller throws it. Throws UsageError outside
+// of a task.
+[[nodiscard]] bool take_cancel();
+[[noreturn]] void throw_cancelled();
+[[noreturn]] void throw_outside_task();
+
+// The running task goes to the end of the ready queue, and on from `frame`: what park() and wake() would do.
+void pass_turn(std::coroutine_handle<> frame) noexcept;
+
 // A suspension point in which a task waits. Lives in the waiting frame.
 //
 // An awaiter derives from it: await_ready() asks cancel_pending() before it tries anything, await_suspend()
@@ -60,15 +69,11 @@ protected:
 
     // True when a cancellation is due: it will be thrown by throw_if_cancelled(), and nothing is to be tried.
     // Throws UsageError outside of a task.
-    [[nodiscard]] bool cancel_pending();
+    [[nodiscard]] bool cancel_pending() { return take_cancel() && (cancelled_ = true); }
     void park(std::coroutine_handle<> frame) noexcept;
-    // park() and wake() in one: the task goes to the end of the ready queue.
-    static void pass_turn(std::coroutine_handle<> frame) noexcept;
     void throw_if_cancelled() const {
         if (cancelled_) throw_cancelled();
     }
-    [[noreturn]] static void throw_cancelled();
-    [[noreturn]] static void throw_outside_task();
     [[noreturn]] static void throw_waits_for_itself();
 
     TaskControl* task_ = nullptr;
@@ -194,12 +199,22 @@ private:
     friend class Waiter;
     friend class TaskOwner;
     friend class TaskTree;
+    friend bool take_cancel();
+    friend void pass_turn(std::coroutine_handle<> frame) noexcept;
 
     void destroy() noexcept;  // reports an outcome that nobody took
     void run() noexcept;      // by the loop: resumes until the task parks or ends
     bool start() noexcept;    // before the first resumption: false when there will be none
     void finish() noexcept;
     void abandon() noexcept;  // destroys the frames where they are suspended
+    // By the time that it runs, what it needs is in the cache: among very many tasks it was not.
+    void prefetch_frame() const noexcept {
+        const std::coroutine_handle<> frame = resume_point_ ? resume_point_ : root_;
+        __builtin_prefetch(frame.address(), 1);
+        __builtin_prefetch(static_cast<const char*>(frame.address()) + 64, 1);
+        __builtin_prefetch(next_ready_, 1);
+        __builtin_prefetch(reinterpret_cast<const char*>(next_ready_) + 64, 1);
+    }
     // Takes the task that is to run next out of the ready queue, whose first one this is.
     [[nodiscard]] TaskControl* leave_queue() noexcept {
         TaskControl* next = std::exchange(next_ready_, nullptr);
