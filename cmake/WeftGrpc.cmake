@@ -4,9 +4,11 @@
 # Makes a static library of the messages (<name>.pb.h) and of the services' stubs and bases (<name>.weft.hpp).
 # PROTOS are relative to BASE_DIR, the current source folder unless given; the headers are included by the same
 # relative names. Generated code is compiled with -O1 and without warnings, as weft_proto_library does.
-find_package(Protobuf REQUIRED)
-
+# Also for users of an installed weft: nothing here may depend on weft's own tree.
 function(weft_grpc_generate target)
+  if(NOT TARGET protobuf::protoc)
+    find_package(Protobuf REQUIRED)
+  endif()
   cmake_parse_arguments(arg "" "BASE_DIR" "PROTOS;IMPORT_DIRS;DEPENDS" ${ARGN})
   list(APPEND arg_PROTOS ${arg_UNPARSED_ARGUMENTS})
   if(NOT arg_PROTOS)
@@ -27,13 +29,13 @@ function(weft_grpc_generate target)
     add_custom_command(
       OUTPUT ${out}/${stem}.pb.cc ${out}/${stem}.pb.h ${out}/${stem}.weft.hpp
       COMMAND protobuf::protoc ${imports}
-              --plugin=protoc-gen-weft-grpc=$<TARGET_FILE:protoc-gen-weft-grpc>
+              --plugin=protoc-gen-weft-grpc=$<TARGET_FILE:weft::protoc-gen-weft-grpc>
               --cpp_out=${out} --weft-grpc_out=${out} ${proto}
-      DEPENDS ${arg_BASE_DIR}/${proto} protoc-gen-weft-grpc VERBATIM)
+      DEPENDS ${arg_BASE_DIR}/${proto} weft::protoc-gen-weft-grpc VERBATIM)
     list(APPEND sources ${out}/${stem}.pb.cc ${out}/${stem}.weft.hpp)
   endforeach()
   add_library(${target} STATIC ${sources})
-  target_include_directories(${target} SYSTEM PUBLIC ${out})
+  target_include_directories(${target} SYSTEM PUBLIC $<BUILD_INTERFACE:${out}>)
   target_link_libraries(${target} PUBLIC weft::grpc protobuf::libprotobuf ${arg_DEPENDS})
   target_compile_options(${target} PRIVATE -w $<$<NOT:$<CONFIG:Debug>>:-O1>)
 endfunction()

@@ -1,18 +1,19 @@
-# weft_module(<name> HEADERS … SOURCES … [DEPENDS …] [PRIVATE_DEPENDS …])
+# weft_module(<name> HEADERS … SOURCES … [DEPENDS …] [PUBLIC_DEPENDS …] [PRIVATE_DEPENDS …] [BUILD_DEPENDS …])
 #
-# One folder = one module = one target: makes weft_<name>, alias weft::<name>.
+# One folder = one module = one target: makes weft_<name>, alias weft::<name>, and installs it.
 # HEADERS          public headers, below include/
 # DEPENDS          weft modules whose headers the public headers use
+# PUBLIC_DEPENDS   third parties that the public headers show; rare
 # PRIVATE_DEPENDS  everything else, third parties included; they stay out of the module's headers
+# BUILD_DEPENDS    libraries of headers only, of which nothing is left to link
 function(weft_module name)
-  cmake_parse_arguments(arg "" "" "HEADERS;SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "" "" "HEADERS;SOURCES;DEPENDS;PUBLIC_DEPENDS;PRIVATE_DEPENDS;BUILD_DEPENDS" ${ARGN})
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "weft_module(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
   set(target weft_${name})
   add_library(${target} STATIC)
   add_library(weft::${name} ALIAS ${target})
-  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
   target_sources(${target}
     PUBLIC FILE_SET HEADERS BASE_DIRS include FILES ${arg_HEADERS}
     PRIVATE ${arg_SOURCES})
@@ -20,7 +21,9 @@ function(weft_module name)
   target_include_directories(${target} PRIVATE src)
   list(TRANSFORM arg_DEPENDS PREPEND weft::)
   target_link_libraries(${target}
-    PUBLIC ${arg_DEPENDS}
-    PRIVATE ${arg_PRIVATE_DEPENDS} $<BUILD_INTERFACE:weft_warnings>)
+    PUBLIC ${arg_DEPENDS} ${arg_PUBLIC_DEPENDS}
+    PRIVATE ${arg_PRIVATE_DEPENDS} $<BUILD_INTERFACE:${arg_BUILD_DEPENDS}> $<BUILD_INTERFACE:weft_warnings>)
   set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+  weft_install_library(${target} ${name} FILE_SET
+    DEPENDS ${arg_DEPENDS} ${arg_PUBLIC_DEPENDS} ${arg_PRIVATE_DEPENDS})
 endfunction()

@@ -1,7 +1,8 @@
 # weft_proto_library(<target> PROTOS … [IMPORT_DIRS …] [DEPENDS …])
 #
 # Generates and compiles protobuf messages. Generated code is compiled with -O1 and without warnings:
-# it is the slowest code of the tree to compile, and nobody reads its warnings.
+# it is the slowest code of the tree to compile, and nobody reads its warnings. It is installed, because our
+# libraries link it, but without headers: those of the messages are no part of weft.
 find_package(Protobuf REQUIRED)
 
 function(weft_proto_library target)
@@ -25,7 +26,9 @@ function(weft_proto_library target)
     list(APPEND sources ${out}/${stem}.pb.cc)
   endforeach()
   add_library(${target} STATIC ${sources})
-  target_include_directories(${target} SYSTEM PUBLIC ${out})
+  target_include_directories(${target} SYSTEM PUBLIC $<BUILD_INTERFACE:${out}>)
   target_link_libraries(${target} PUBLIC protobuf::libprotobuf ${arg_DEPENDS})
   target_compile_options(${target} PRIVATE -w $<$<NOT:$<CONFIG:Debug>>:-O1>)
+  string(REGEX REPLACE "^weft_" "" name ${target})
+  weft_install_library(${target} ${name} DEPENDS protobuf::libprotobuf ${arg_DEPENDS})
 endfunction()
