@@ -561,6 +561,8 @@ bool ClientCall::happened(CallEvent event) const noexcept {
             return output_writable();
         case CallEvent::ended:
             return false;
+        case CallEvent::sent:
+            return interception_ ? unsent() == 0 && interception_->idle() : session() && all_sent();
     }
     return true;
 }
@@ -568,6 +570,7 @@ bool ClientCall::happened(CallEvent event) const noexcept {
 void ClientCall::add_wait(CallWait& wait) noexcept {
     waits_.push_back(wait);
     if (wait.event_ == CallEvent::message) settle_window();
+    if (wait.event_ == CallEvent::sent) tell_when_sent();
 }
 
 // A wait stays in the list until its task has run: the call may be dropped before.

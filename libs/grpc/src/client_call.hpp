@@ -76,6 +76,7 @@ public:
     // For Interception: the other side of the caller's streams.
     [[nodiscard]] CallDetails details() const;
     [[nodiscard]] std::optional<std::string> take_written();
+    void requests_forwarded() noexcept { notify(CallEvent::sent); }
     [[nodiscard]] bool wants_response() const noexcept;
     void give_initial(Metadata metadata) noexcept;
     void give_response(const std::string& message);
@@ -108,6 +109,7 @@ private:
     void on_data(std::span<const std::byte> bytes) noexcept override;
     void on_remote_end() noexcept override;
     void on_writable() noexcept override { notify(CallEvent::writable); }
+    void on_sent() noexcept override { notify(CallEvent::sent); }
     void on_closed(const http2::CloseReason& reason) noexcept override;
     void fire() noexcept override;
 

@@ -24,7 +24,10 @@ public:
         co_return metadata;
     }
     Task<std::optional<std::string>> read() override { return read_response(*call_, taken_); }
-    Task<void> write(std::string message) override { co_await WriteWait<std::string>(*call_, message); }
+    Task<void> write(std::string message) override {
+        co_await WriteWait<std::string>(*call_, message);
+        co_await TakeWait<void>(*call_, CallEvent::connected, no_result);
+    }
     void done_writing() noexcept override { call_->half_close(); }
     Task<CallEnd> end() override {
         co_await TakeWait<void>(*call_, CallEvent::ended, [](ClientCall&) {});
@@ -154,13 +157,18 @@ Task<void> Interception::forward_requests() {
                 continue;
             }
             if (call_.output_ended()) break;
+            idle_ = true;
+            call_.requests_forwarded();
             changed_.clear();
             co_await changed_.wait();
+            idle_ = false;
         }
         inner_->done_writing();
     } catch (const Error&) {
         // The call has ended: its end comes by the other direction.
     }
+    idle_ = forwarded_ = true;
+    call_.requests_forwarded();
 }
 
 }  // namespace detail

@@ -19,9 +19,14 @@ public:
 
     void start();
     // The caller has written, ended its requests or taken a response.
-    void changed() noexcept { changed_.set(); }
+    void changed() noexcept {
+        idle_ = forwarded_;
+        changed_.set();
+    }
     // The caller's call has ended.
     void stop() noexcept;
+    // Nothing of what the caller wrote is under way to the interceptors' call.
+    [[nodiscard]] bool idle() const noexcept { return idle_; }
 
 private:
     Task<void> run();
@@ -31,6 +36,8 @@ private:
     ChannelCore& channel_;
     Pimpl<RawCall> inner_;
     Event changed_;
+    bool idle_ = false;
+    bool forwarded_ = false;  // all that there will ever be
 
     // Last, so that its frames go before what they wait on.
     struct Tasks final : weft::detail::TaskOwner {

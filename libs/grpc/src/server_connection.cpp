@@ -112,6 +112,7 @@ Task<void> ServerConnection::keep_alive() {
             continue;
         }
         bool answered = true;
+        const TimePoint asked = Loop::current().now();
         try {
             co_await timeout(options.keepalive_timeout, session_.ping());
         } catch (const TimeoutError&) {
@@ -119,7 +120,11 @@ Task<void> ServerConnection::keep_alive() {
         } catch (const ClosedError&) {
             co_return;
         }
-        if (!answered) session_.abort("keepalive: the client did not answer a PING in time");
+        if (answered) continue;
+        // A loop that stood still (between blocking calls, or in a slow handler) has not read the answer yet.
+        co_await yield();
+        if (session_.last_received() <= asked)
+            session_.abort("keepalive: the client did not answer a PING in time");
     }
 }
 

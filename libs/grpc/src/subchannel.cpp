@@ -239,6 +239,7 @@ Task<void> Subchannel::keep_alive(std::shared_ptr<Connection> connection) {
             continue;
         }
         bool answered = true;
+        const TimePoint asked = Loop::current().now();
         try {
             co_await timeout(options.keepalive_timeout, session.ping());
         } catch (const TimeoutError&) {
@@ -246,7 +247,11 @@ Task<void> Subchannel::keep_alive(std::shared_ptr<Connection> connection) {
         } catch (const ClosedError&) {
             co_return;
         }
-        if (!answered) session.abort("keepalive: the server did not answer a PING in time");
+        if (answered) continue;
+        // A loop that stood still (between blocking calls, or in a slow handler) has not read the answer yet.
+        co_await yield();
+        if (session.last_received() <= asked)
+            session.abort("keepalive: the server did not answer a PING in time");
     }
 }
 

@@ -244,8 +244,10 @@ int SessionGlue::on_frame_send(nghttp2_session* native, const nghttp2_frame* fra
     Exchange* exchange = exchange_of(native, frame->hd.stream_id);
     if (!exchange) return 0;
     exchange->left_ = true;
-    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
-    exchange->local_ended_ = true;
+    const bool last = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if (last) exchange->local_ended_ = true;
+    if (exchange->tell_sent_ && exchange->all_sent()) exchange->on_sent();
+    if (!last) return 0;
     // RFC 9113 8.1: a server that needs no more of the request asks the client to stop sending it.
     if (session.role_ == Role::server && !exchange->remote_ended_)
         nghttp2_submit_rst_stream(native, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);

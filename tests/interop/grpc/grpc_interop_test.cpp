@@ -1,5 +1,6 @@
 // weft's client against the servers of grpc++ and grpc.aio, and their clients against weft's server.
 #include "peer.weft.hpp"
+#include "peer_command.hpp"
 #include "peer_process.hpp"
 
 #include <weft/core.hpp>
@@ -30,18 +31,6 @@ const std::string special_text = "tab\t cr\r lf\n \xc3\xbc \xe2\x82\xac \xf0\x9f
 const std::vector<std::string> case_names{"unary",    "server_stream", "client_stream", "bidi",
                                           "metadata", "deadline",      "cancel",        "status",
                                           "large",    "concurrent",    "missing"};
-
-std::vector<std::string> peer_command(const std::string& peer, std::vector<std::string> arguments) {
-    std::vector<std::string> command;
-    if (peer == "grpcxx") {
-        command = {GRPCXX_PEER};
-    } else {
-        const char* venv = std::getenv("WEFT_PEERS_VENV");
-        command = {std::string(venv ? venv : PEERS_VENV) + "/bin/python", PYTHON_PEER, PEER_PROTO_FOLDER};
-    }
-    command.insert(command.end(), arguments.begin(), arguments.end());
-    return command;
-}
 
 // weft's side of the service.
 class PeerService final : public Peer::Service {

@@ -59,6 +59,11 @@ const char* kind_of(const MethodDescriptor& method) {
     return method.server_streaming() ? "unary_stream" : "unary_unary";
 }
 
+const char* call_of(const MethodDescriptor& method) {
+    if (method.client_streaming()) return method.server_streaming() ? "StreamStreamCall" : "StreamUnaryCall";
+    return method.server_streaming() ? "UnaryStreamCall" : "UnaryUnaryCall";
+}
+
 Variables variables_of(const MethodDescriptor& method) {
     Variables v;
     v["name"] = safe_name(method.name());
@@ -66,34 +71,50 @@ Variables variables_of(const MethodDescriptor& method) {
     v["request"] = google::protobuf::compiler::cpp::QualifiedClassName(method.input_type());
     v["response"] = google::protobuf::compiler::cpp::QualifiedClassName(method.output_type());
     v["kind"] = kind_of(method);
+    v["call"] = call_of(method);
     return v;
 }
 
-void print_stub_method(Printer& out, const MethodDescriptor& method) {
-    const Variables v = variables_of(method);
+// A stub's method; `ns` is where its call type and its starter live. Only the first stub repeats the comments
+// of the .proto file.
+void print_stub_method(Printer& out, const MethodDescriptor& method, bool blocking) {
+    Variables v = variables_of(method);
+    v["ns"] = blocking ? "::weft::grpc::sync" : "::weft::grpc";
     out.Print("\n");
-    print_comment(out, method);
-    const bool streams_requests = method.client_streaming();
-    if (streams_requests) {
-        out.Print(v, method.server_streaming()
-                         ? "[[nodiscard]] ::weft::grpc::StreamStreamCall<$request$, $response$> $name$(\n"
-                         : "[[nodiscard]] ::weft::grpc::StreamUnaryCall<$request$, $response$> $name$(\n");
-        out.Print(v,
-                  "        ::weft::grpc::CallOptions options = ::weft::grpc::CallOptions()) {\n"
-                  "    return ::weft::grpc::detail::start_$kind$<$request$, $response$>(\n"
-                  "        *channel_, \"$path$\", ::std::move(options));\n"
-                  "}\n");
-        return;
-    }
-    out.Print(v, method.server_streaming()
-                     ? "[[nodiscard]] ::weft::grpc::UnaryStreamCall<$response$> $name$(\n"
-                     : "[[nodiscard]] ::weft::grpc::UnaryUnaryCall<$response$> $name$(\n");
+    if (!blocking) print_comment(out, method);
+    out.Print(v, method.client_streaming() ? "[[nodiscard]] $ns$::$call$<$request$, $response$> $name$(\n"
+                                           : "[[nodiscard]] $ns$::$call$<$response$> $name$(\n");
+    if (!method.client_streaming()) out.Print(v, "        const $request$& request,\n");
     out.Print(v,
-              "        const $request$& request,\n"
               "        ::weft::grpc::CallOptions options = ::weft::grpc::CallOptions()) {\n"
-              "    return ::weft::grpc::detail::start_$kind$<$request$, $response$>(\n"
-              "        *channel_, \"$path$\", request, ::std::move(options));\n"
-              "}\n");
+              "    return $ns$::detail::start_$kind$<$request$, $response$>(\n");
+    out.Print(v, method.client_streaming()
+                     ? "        *channel_, \"$path$\", ::std::move(options));\n}\n"
+                     : "        *channel_, \"$path$\", request, ::std::move(options));\n}\n");
+}
+
+void print_stub(Printer& out, const ServiceDescriptor& service, bool blocking) {
+    out.Print("\n");
+    if (blocking) {
+        out.Print(
+            "    // The same for code without coroutines.\n"
+            "    class SyncStub {\n"
+            "    public:\n"
+            "        explicit SyncStub(const ::weft::grpc::sync::Channel& channel) noexcept : "
+            "channel_(&channel.state()) {}\n");
+    } else {
+        out.Print(
+            "    // Makes calls through a channel, which must outlive the stub.\n"
+            "    class Stub {\n"
+            "    public:\n"
+            "        explicit Stub(const ::weft::grpc::Channel& channel) noexcept : "
+            "channel_(&channel.core()) {}\n");
+    }
+    out.Indent(), out.Indent(), out.Indent(), out.Indent();
+    for (int i = 0; i < service.method_count(); ++i) print_stub_method(out, *service.method(i), blocking);
+    out.Outdent(), out.Outdent(), out.Outdent(), out.Outdent();
+    out.Print("\n    private:\n        ::weft::grpc::$state$* channel_;\n    };\n", "state",
+              blocking ? "sync::detail::ChannelState" : "detail::ChannelCore");
 }
 
 void print_service_method(Printer& out, const MethodDescriptor& method) {
@@ -125,21 +146,10 @@ void print_service(Printer& out, const ServiceDescriptor& service) {
     print_comment(out, service);
     out.Print(v,
               "struct $service$ {\n"
-              "    static constexpr char service_name[] = \"$full_name$\";\n"
-              "\n"
-              "    // Makes calls through a channel, which must outlive the stub.\n"
-              "    class Stub {\n"
-              "    public:\n"
-              "        explicit Stub(const ::weft::grpc::Channel& channel) noexcept : "
-              "channel_(&channel.core()) {}\n");
-    out.Indent(), out.Indent(), out.Indent(), out.Indent();
-    for (int i = 0; i < service.method_count(); ++i) print_stub_method(out, *service.method(i));
-    out.Outdent(), out.Outdent(), out.Outdent(), out.Outdent();
+              "    static constexpr char service_name[] = \"$full_name$\";\n");
+    print_stub(out, service, false);
+    print_stub(out, service, true);
     out.Print(v,
-              "\n"
-              "    private:\n"
-              "        ::weft::grpc::detail::ChannelCore* channel_;\n"
-              "    };\n"
               "\n"
               "    // Override the methods; those that are left answer UNIMPLEMENTED.\n"
               "    class Service : public ::weft::grpc::Service {\n"
@@ -176,7 +186,8 @@ bool Generator::Generate(const FileDescriptor* file, const std::string& paramete
             "#include <utility>\n"
             "#include <weft/grpc/channel.hpp>\n"
             "#include <weft/grpc/protobuf.hpp>\n"
-            "#include <weft/grpc/service.hpp>\n\n");
+            "#include <weft/grpc/service.hpp>\n"
+            "#include <weft/grpc/sync.hpp>\n\n");
     out.Print(v, "#include \"$stem$.pb.h\"\n");
     if (file->service_count() == 0) return true;
     if (!file->package().empty()) out.Print(v, "\nnamespace $namespace$ {\n");

@@ -1,4 +1,5 @@
-// Generates <name>.weft.hpp: for each service of a .proto file, a Stub for clients and a Service for servers.
+// Generates <name>.weft.hpp: for each service of a .proto file, a Stub and a SyncStub for clients, and a
+// Service for servers.
 #pragma once
 
 #include <google/protobuf/compiler/code_generator.h>

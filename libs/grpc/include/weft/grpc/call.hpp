@@ -132,6 +132,12 @@ public:
     }
     // No more requests. Harmless when repeated and after the end.
     void done_writing() noexcept { detail::half_close(*call_); }
+    // Until what was written, and its end after done_writing(), has left for the server, or the call has
+    // ended: for who stops the loop next. The peer's window may hold it up. Through interceptors: until the
+    // last of them has handed it on.
+    [[nodiscard("co_await it")]] auto flush() {
+        return detail::TakeWait<void>(*call_, detail::CallEvent::sent, detail::no_result);
+    }
     // The next message is sent as it is, whatever the call's compression.
     void disable_next_message_compression() noexcept { detail::skip_compression(*call_); }
 
@@ -157,6 +163,9 @@ public:
     // As StreamUnaryCall::done_writing().
     void done_writing() noexcept { detail::half_close(*call_); }
     // As StreamUnaryCall's.
+    [[nodiscard("co_await it")]] auto flush() {
+        return detail::TakeWait<void>(*call_, detail::CallEvent::sent, detail::no_result);
+    }
     void disable_next_message_compression() noexcept { detail::skip_compression(*call_); }
 };
 

@@ -58,6 +58,8 @@ protected:
     virtual void on_remote_end() noexcept = 0;
     // The output buffer has fallen to low_water or below after being above it.
     virtual void on_writable() noexcept {}
+    // Everything of the output has become frames, its end too. Only after tell_when_sent().
+    virtual void on_sent() noexcept {}
     // The output ended with `trailers` asked for and everything before has been sent: call send_trailers().
     virtual void on_trailers_due() noexcept {}
     // The stream is gone; the last call. The exchange is detached already.
@@ -73,6 +75,11 @@ protected:
     [[nodiscard]] bool output_writable() const noexcept { return unsent() <= low_water; }
     // Bytes of output() that no frame has taken yet.
     [[nodiscard]] std::size_t unsent() const noexcept { return output_.size() - sent_; }
+    // Nothing waits for frames, nor for the peer's window.
+    [[nodiscard]] bool all_sent() const noexcept {
+        return left_ && unsent() == 0 && (!output_ended_ || local_ended_);
+    }
+    void tell_when_sent() noexcept { tell_sent_ = true; }
 
     // From now on output() keeps what has been sent, as long as it is `limit` bytes or less, so that the
     // whole can be sent again.
@@ -115,6 +122,7 @@ private:
     bool remote_ended_ : 1 = false;
     bool local_ended_ : 1 = false;  // END_STREAM has been sent
     bool left_ : 1 = false;         // the request's HEADERS have become a frame
+    bool tell_sent_ : 1 = false;    // on_sent() is wanted
 };
 
 }  // namespace weft::http2

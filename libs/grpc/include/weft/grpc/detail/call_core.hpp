@@ -36,7 +36,14 @@ public:
 enum class CallKind : std::uint8_t { unary_unary = 0, stream_unary = 1, unary_stream = 2, stream_stream = 3 };
 
 // What one can wait for. Every wait also ends when the call does.
-enum class CallEvent : std::uint8_t { connected = 1, headers = 2, message = 4, writable = 8, ended = 16 };
+enum class CallEvent : std::uint8_t {
+    connected = 1,
+    headers = 2,
+    message = 4,
+    writable = 8,
+    ended = 16,
+    sent = 32,
+};
 
 [[nodiscard]] ClientCallPtr new_call(ChannelCore& channel, CallKind kind, std::string_view method,
                                      CallOptions&& options);
@@ -61,6 +68,7 @@ void add_done_callback(ClientCall& call, Pimpl<DoneCallback> callback);
 [[noreturn]] void throw_status(ClientCall& call);
 void throw_unless_ok(ClientCall& call);
 void cancel_call(ClientCall& call) noexcept;
+inline void no_result(ClientCall&) {}
 
 template <class T>
 void write_message(ClientCall& call, const T& message) {
