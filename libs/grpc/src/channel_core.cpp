@@ -69,6 +69,7 @@ ChannelInfo ChannelCore::inspect() const {
     info.target = target_text_;
     info.state = state_;
     info.calls = calls_;
+    info.trace = trace_.trace();
     for (const auto* list : {&subchannels_, &retired_})
         for (const auto& subchannel : *list) info.subchannels.push_back(subchannel->inspect());
     return info;
@@ -106,6 +107,7 @@ void ChannelCore::go_idle() noexcept {
 void ChannelCore::set_state(ChannelConnectivity state) noexcept {
     if (state_ == state) return;
     state_ = state;
+    trace_.state_changed(state, last_error_);
     changed_.set();
     changed_.clear();
 }

@@ -5,6 +5,7 @@
 #include "service_config.hpp"
 #include "subchannel.hpp"
 #include "target.hpp"
+#include "trace_log.hpp"
 
 #include <weft/core/event.hpp>
 #include <weft/core/task_control.hpp>
@@ -18,7 +19,7 @@
 
 namespace weft::grpc::detail {
 
-class ChannelCore final {
+class ChannelCore final : public InspectedChannel {
 public:
     ChannelCore(std::string target, ChannelOptions options, std::unique_ptr<TlsContext> tls = nullptr);
     ~ChannelCore();
@@ -51,7 +52,7 @@ public:
     [[nodiscard]] Duration keepalive_time() const noexcept { return keepalive_time_; }
 
     [[nodiscard]] CallCounts& calls() noexcept { return calls_; }
-    [[nodiscard]] ChannelInfo inspect() const;
+    [[nodiscard]] ChannelInfo inspect() const override;
     // Tells connections and subchannels apart, for people.
     [[nodiscard]] std::uint64_t next_serial() noexcept { return ++last_serial_; }
 
@@ -84,6 +85,7 @@ private:
     std::string last_error_;
     Duration keepalive_time_;
     CallCounts calls_;
+    TraceLog trace_;
     std::uint64_t last_serial_ = 0;
     bool round_robin_ = false;
     bool local_ = false;  // a unix socket

@@ -16,6 +16,9 @@ ServerInfo inspect(const Server& server) { return server.state().inspect(); }
 
 namespace detail {
 
+InspectedChannel& inspected(const Channel& channel) noexcept { return channel.core(); }
+InspectedServer& inspected(const Server& server) noexcept { return server.state(); }
+
 ConnectionInfo inspect_session(const http2::Session& session, std::uint64_t id) {
     const http2::SessionCounters& counters = session.counters();
     ConnectionInfo info;
@@ -28,6 +31,10 @@ ConnectionInfo inspect_session(const http2::Session& session, std::uint64_t id) 
     info.messages_sent = counters.messages_sent;
     info.messages_received = counters.messages_received;
     info.keepalives_sent = counters.pings_sent;
+    info.last_stream_started = counters.last_stream_started;
+    info.local_window = session.local_window();
+    info.remote_window = session.remote_window();
+    info.client = session.role() == http2::Role::client;
     return info;
 }
 

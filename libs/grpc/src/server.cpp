@@ -138,8 +138,10 @@ ServerInfo ServerState::inspect() {
     ServerInfo info;
     for (const auto& port : ports_) info.listening.push_back(port->listener.local_address().to_string());
     info.calls = calls_;
+    info.created = created_;
     connections_.for_each([&info](ServerConnection& connection) {
         info.connections.push_back(inspect_session(connection.session(), connection.serial()));
+        info.connections.back().cipher = connection.cipher();
     });
     return info;
 }

@@ -1,3 +1,4 @@
+#include "cipher_of.hpp"
 #include "server_state.hpp"
 
 #include <weft/core/error.hpp>
@@ -28,6 +29,7 @@ constexpr int most_ping_strikes = 2;
 ServerConnection::ServerConnection(ServerState& server, std::unique_ptr<Stream> stream,
                                    TransportSecurity security)
     : server_(server),
+      cipher_(cipher_of(*stream)),
       session_(std::move(stream), http2::Role::server, *this, session_options(server.options())),
       security_(security),
       serial_(server.next_serial()) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "server_call.hpp"
+#include "time_now.hpp"
 
 #include <weft/core/event.hpp>
 #include <weft/core/listener.hpp>
@@ -40,6 +41,8 @@ public:
     [[nodiscard]] const std::vector<std::string>& identities() const noexcept { return identities_; }
     [[nodiscard]] TransportSecurity security() const noexcept { return security_; }
     void set_identities(std::vector<std::string> names) noexcept { identities_ = std::move(names); }
+    // TLS's; empty without TLS.
+    [[nodiscard]] const std::string& cipher() const noexcept { return cipher_; }
     [[nodiscard]] http2::Session& session() noexcept { return session_; }
     [[nodiscard]] const http2::Session& session() const noexcept { return session_; }
     [[nodiscard]] std::uint64_t serial() const noexcept { return serial_; }
@@ -63,6 +66,7 @@ private:
     };
 
     ServerState& server_;
+    std::string cipher_;  // before the session, which takes the stream
     http2::Session session_;
     Alarm age_{*this, &ServerConnection::grow_old};
     Alarm grace_{*this, &ServerConnection::end_of_grace};
@@ -85,7 +89,7 @@ private:
     Tasks tasks_;
 };
 
-class ServerState {
+class ServerState final : public InspectedServer {
 public:
     explicit ServerState(ServerOptions options);
     ~ServerState();
@@ -107,7 +111,7 @@ public:
     [[nodiscard]] bool stopping() const noexcept { return stopping_; }
     void call_began() noexcept { ++active_calls_; }
     [[nodiscard]] CallCounts& calls() noexcept { return calls_; }
-    [[nodiscard]] ServerInfo inspect();
+    [[nodiscard]] ServerInfo inspect() override;
     [[nodiscard]] std::uint64_t next_serial() noexcept { return ++last_serial_; }
     void call_ended() noexcept;
     void connection_added(ServerConnection& connection) noexcept { connections_.push_back(connection); }
@@ -141,6 +145,7 @@ private:
     std::vector<std::unique_ptr<Port>> ports_;
     IntrusiveList<ServerConnection> connections_;
     CallCounts calls_;
+    TimePoint created_ = time_now();
     std::uint64_t last_serial_ = 0;
     std::size_t active_calls_ = 0;
     Event changed_;  // pulsed when a call or a task has ended

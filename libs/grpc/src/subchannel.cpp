@@ -1,6 +1,7 @@
 #include "subchannel.hpp"
 
 #include "channel_core.hpp"
+#include "cipher_of.hpp"
 #include "health_watch.hpp"
 
 #include <weft/core/connection.hpp>
@@ -45,6 +46,7 @@ public:
     Connection(Subchannel& subchannel, std::unique_ptr<Stream> stream, const ChannelOptions& options)
         : owner(subchannel),
           serial(subchannel.channel_.next_serial()),
+          cipher(cipher_of(*stream)),
           session(std::move(stream), http2::Role::client, *this, session_options(options)) {}
 
     void on_ready() noexcept override { settled.set(); }
@@ -58,6 +60,7 @@ public:
 
     Subchannel& owner;
     std::uint64_t serial;
+    std::string cipher;  // before the session, which takes the stream
     http2::Session session;
     Event settled;  // ready, or ended
     bool healthy = true;
@@ -68,13 +71,30 @@ public:
 Subchannel::Subchannel(ChannelCore& channel, std::vector<SocketAddress> addresses)
     : channel_(channel), addresses_(std::move(addresses)), serial_(channel.next_serial()) {}
 
+namespace {
+
+void add_streams(CallCounts& to, const http2::Session& session) {
+    const http2::SessionCounters& counters = session.counters();
+    to.started += counters.streams_started;
+    to.succeeded += counters.streams_succeeded;
+    to.failed += counters.streams_failed;
+    to.last_started = std::max(to.last_started, counters.last_stream_started);
+}
+
+}  // namespace
+
 SubchannelInfo Subchannel::inspect() const {
     SubchannelInfo info;
     info.id = serial_;
     for (const SocketAddress& address : addresses_) info.addresses.push_back(address.to_string());
     info.state = state_;
-    for (const auto& connection : connections_)
+    info.trace = trace_.trace();
+    info.streams = past_;
+    for (const auto& connection : connections_) {
         info.connections.push_back(inspect_session(connection->session, connection->serial));
+        info.connections.back().cipher = connection->cipher;
+        add_streams(info.streams, connection->session);
+    }
     return info;
 }
 
@@ -108,6 +128,7 @@ http2::Session* Subchannel::session() const noexcept {
 void Subchannel::set_state(ChannelConnectivity state) noexcept {
     if (state_ == state) return;
     state_ = state;
+    trace_.state_changed(state, last_error_);
     channel_.subchannel_changed(*this);
 }
 
@@ -214,6 +235,7 @@ Task<void> Subchannel::carry(std::shared_ptr<Connection> connection) {
     connection->keepalive = {};
     connection->health = {};
     connection_ended(*connection);
+    add_streams(past_, connection->session);
     std::erase(connections_, connection);
 }
 

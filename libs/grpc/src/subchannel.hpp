@@ -2,6 +2,7 @@
 #pragma once
 
 #include "client_call.hpp"
+#include "trace_log.hpp"
 
 #include <weft/core/event.hpp>
 #include <weft/core/socket_address.hpp>
@@ -57,6 +58,8 @@ private:
     std::vector<SocketAddress> addresses_;
     std::uint64_t serial_;
     std::string last_error_;
+    TraceLog trace_;
+    CallCounts past_;  // the streams of connections that are gone
     ChannelConnectivity state_ = ChannelConnectivity::idle;
     Event wanted_;  // somebody needs a connection
     Event lost_;    // there is no connection that takes calls

@@ -258,6 +258,7 @@ void Session::attach(Exchange& exchange, std::int32_t id) noexcept {
     exchanges_.push_back(exchange);
     ++open_streams_;
     ++counters_.streams_started;
+    counters_.last_stream_started = Loop::current().now();
 }
 
 void Session::detach(Exchange& exchange, bool succeeded) noexcept {
@@ -328,6 +329,12 @@ void Session::abort(std::string why) noexcept {
 
 std::uint32_t Session::peer_max_header_list_size() const noexcept {
     return nghttp2_session_get_remote_settings(native_, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+}
+
+std::int32_t Session::local_window() const noexcept { return nghttp2_session_get_local_window_size(native_); }
+
+std::int32_t Session::remote_window() const noexcept {
+    return nghttp2_session_get_remote_window_size(native_);
 }
 
 std::uint32_t Session::peer_max_concurrent_streams() const noexcept {

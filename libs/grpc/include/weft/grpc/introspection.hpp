@@ -1,6 +1,7 @@
 // What channels and servers have done and are doing: counts, states, connections. Snapshots.
 #pragma once
 
+#include <weft/core/intrusive_list.hpp>
 #include <weft/grpc/channel.hpp>
 #include <weft/grpc/server.hpp>
 
@@ -36,12 +37,34 @@ struct ConnectionInfo {
     std::uint64_t messages_sent = 0;
     std::uint64_t messages_received = 0;
     std::uint64_t keepalives_sent = 0;
+    TimePoint last_stream_started;   // when there was one
+    std::int64_t local_window = 0;   // bytes that the peer may send on the connection now
+    std::int64_t remote_window = 0;  // and that we may
+    std::string cipher;              // TLS's; empty without TLS
+    bool client = false;             // we opened it
+};
+
+// A change of state.
+struct TraceEvent {
+    TimePoint at;
+    std::string text;
+    bool failure = false;
+};
+
+// The last changes of state of a channel or subchannel, 32 at most, the oldest first.
+struct Trace {
+    TimePoint created;
+    std::uint64_t logged = 0;  // those that were dropped included
+    std::vector<TraceEvent> events;
 };
 
 struct SubchannelInfo {
     std::uint64_t id = 0;
     std::vector<std::string> addresses;  // empty: the channel's name is resolved at each attempt
     ChannelConnectivity state = ChannelConnectivity::idle;
+    // Of all its connections so far. What ended from both sides has succeeded, whatever its gRPC status.
+    CallCounts streams;
+    Trace trace;
     std::vector<ConnectionInfo> connections;
 };
 
@@ -49,12 +72,14 @@ struct ChannelInfo {
     std::string target;
     ChannelConnectivity state = ChannelConnectivity::idle;
     CallCounts calls;
+    Trace trace;
     std::vector<SubchannelInfo> subchannels;
 };
 
 struct ServerInfo {
     std::vector<std::string> listening;
     CallCounts calls;
+    TimePoint created;
     std::vector<ConnectionInfo> connections;
 };
 
@@ -63,6 +88,27 @@ struct ServerInfo {
 
 namespace detail {
 [[nodiscard]] ConnectionInfo inspect_session(const http2::Session& session, std::uint64_t id);
-}
+
+// What a ChannelzService lists; leaves the list when it dies.
+struct InspectedTag;
+class InspectedChannel : public ListHook<InspectedTag> {
+public:
+    [[nodiscard]] virtual ChannelInfo inspect() const = 0;
+    std::uint64_t id = 0;  // the service's
+
+protected:
+    ~InspectedChannel() = default;
+};
+class InspectedServer : public ListHook<InspectedTag> {
+public:
+    [[nodiscard]] virtual ServerInfo inspect() = 0;
+    std::uint64_t id = 0;
+
+protected:
+    ~InspectedServer() = default;
+};
+[[nodiscard]] InspectedChannel& inspected(const Channel& channel) noexcept;
+[[nodiscard]] InspectedServer& inspected(const Server& server) noexcept;
+}  // namespace detail
 
 }  // namespace weft::grpc

@@ -57,6 +57,7 @@ struct SessionCounters {
     std::uint64_t messages_sent = 0;
     std::uint64_t messages_received = 0;
     std::uint64_t pings_sent = 0;
+    TimePoint last_stream_started;
 };
 
 // What a session tells its owner. Called as Exchange's members are: record, wake, return.
@@ -111,6 +112,7 @@ public:
     // Waits until a PING came back. Throws ClosedError when the connection ends before.
     [[nodiscard]] Task<void> ping();
 
+    [[nodiscard]] Role role() const noexcept { return role_; }
     [[nodiscard]] bool ready() const noexcept { return ready_; }
     [[nodiscard]] bool ended() const noexcept { return ended_; }
     [[nodiscard]] std::size_t open_streams() const noexcept { return open_streams_; }
@@ -124,6 +126,9 @@ public:
     // largest number when it has not.
     [[nodiscard]] std::uint32_t peer_max_header_list_size() const noexcept;
     [[nodiscard]] std::uint32_t peer_max_concurrent_streams() const noexcept;
+    // Bytes that the peer may send now, and that we may, over all streams.
+    [[nodiscard]] std::int32_t local_window() const noexcept;
+    [[nodiscard]] std::int32_t remote_window() const noexcept;
     // Why the connection ended, for people; empty while it lives.
     [[nodiscard]] const std::string& end_text() const noexcept { return end_text_; }
     // The address of the peer, as Stream::peer().
