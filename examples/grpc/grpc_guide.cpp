@@ -2,9 +2,11 @@
 #include "demo.weft.hpp"
 
 #include <weft/core.hpp>
+#include <weft/grpc/channelz_service.hpp>
 #include <weft/grpc/client_interceptor.hpp>
 #include <weft/grpc/credentials.hpp>
 #include <weft/grpc/health_service.hpp>
+#include <weft/grpc/introspection.hpp>
 #include <weft/grpc/reflection_service.hpp>
 #include <weft/grpc/server.hpp>
 #include <weft/grpc/server_interceptor.hpp>
@@ -136,6 +138,44 @@ grpc::ChannelOptions with_retries() {
     })");
 }
 
+// Hedging
+
+grpc::ChannelOptions with_hedging() {
+    return grpc::ChannelOptions().service_config(R"({
+        "methodConfig": [{
+            "name": [{"service": "demo.MyService", "method": "UnaryMethod"}],
+            "hedgingPolicy": {
+                "maxAttempts": 3, "hedgingDelay": "0.02s",
+                "nonFatalStatusCodes": ["UNAVAILABLE"]
+            }
+        }]
+    })");
+}
+
+// Hangs on its first call.
+class Slow final : public demo::MyService::Service {
+public:
+    Task<MyResponse> UnaryMethod(grpc::ServerContext&, MyRequest) override {
+        if (++calls == 1) co_await weft::sleep(1h);
+        co_return MyResponse();
+    }
+    int calls = 0;
+};
+
+Task<void> hedged() {
+    Slow slow;
+    grpc::Server server;
+    server.add_service(slow);
+    const int port = server.add_insecure_port("127.0.0.1:0");
+    co_await server.start();
+    auto channel = grpc::insecure_channel("127.0.0.1:" + std::to_string(port), with_hedging());
+    demo::MyService::Stub stub(channel);
+    const MyResponse unused = co_await stub.UnaryMethod(MyRequest());
+    std::cout << "the answer of a copy\n";
+    co_await channel.close();
+    co_await server.stop();
+}
+
 class Moody final : public demo::MyService::Service {
 public:
     Task<MyResponse> UnaryMethod(grpc::ServerContext& context, MyRequest) override {
@@ -201,14 +241,27 @@ Task<void> over_tls(const weft::testing::TestAuthority& authority) {
 
 // Standard services
 
+Task<void> watched(grpc::Channel& channel, grpc::ChannelzService& channelz) {
+    channelz.add(channel);
+    demo::MyService::Stub stub(channel);
+    MyRequest request;
+    request.set_message("channelz");
+    MyResponse response = co_await stub.UnaryMethod(request);
+    grpc::ChannelInfo info = grpc::inspect(channel);  // what channelz shows to others
+    std::cout << info.calls.succeeded << " of " << info.calls.started << " calls succeeded\n";
+}
+
 Task<void> with_standard_services() {
     MyService service;
     grpc::Server server;
     grpc::HealthService health;
     grpc::ReflectionService reflection(server);
+    grpc::ChannelzService channelz;
     server.add_service(service);
     server.add_service(health);
     server.add_service(reflection);
+    server.add_service(channelz);
+    channelz.add(server);
     int port = server.add_insecure_port("127.0.0.1:0");
     co_await server.start();
     health.set("demo.MyService", grpc::ServingStatus::serving);
@@ -219,6 +272,7 @@ Task<void> with_standard_services() {
     auto channel = grpc::insecure_channel("127.0.0.1:" + std::to_string(port), std::move(options));
     co_await channel.channel_ready();  // READY only while the service is SERVING
     for (const std::string& name : server.services()) std::cout << name << "\n";
+    co_await watched(channel, channelz);
 
     health.shut_down();  // clients go elsewhere; then
     co_await channel.close();
@@ -271,6 +325,8 @@ Task<void> main_task() {
     demo::MyService::Stub patient_stub(patient);
     const MyResponse unused = co_await patient_stub.UnaryMethod(MyRequest());
     std::cout << moody.calls << " attempts\n";
+
+    co_await hedged();
 
     Log log;
     auto logged = grpc::insecure_channel(guarded_target, grpc::ChannelOptions().interceptor(log));
