@@ -394,8 +394,8 @@ TEST(Sync, states_can_be_waited_for) {
     EXPECT_NE(channel.last_connect_error(), "");
     Served served;
     auto good = grpc::sync::insecure_channel(served.target());
-    while (good.get_state(true) != ChannelConnectivity::ready)
-        good.wait_for_state_change(good.get_state(), 10s);
+    for (auto state = good.get_state(true); state != ChannelConnectivity::ready; state = good.get_state())
+        good.wait_for_state_change(state, 10s);
     good.channel_ready();
     EXPECT_EQ(good.target(), served.target());
     EXPECT_THROW((void)grpc::sync::insecure_channel("ipv4:nowhere"), UsageError);
