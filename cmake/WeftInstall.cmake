@@ -1,4 +1,5 @@
-# Installing weft, so that find_package(weft) gives its modules to other projects: see weftConfig.cmake.in.
+# Installing weft, so that find_package(weft) gives its modules to other projects (see weftConfig.cmake.in), and
+# pkg-config does as weft-<module>.
 #
 # Every module is an export set of its own (weft-<module>-targets.cmake) behind a file that first finds what the
 # module rests on (weft-<module>.cmake). A consumer of weft::netlink thus needs no protobuf.
@@ -16,15 +17,26 @@ set(weft_find_PkgConfig::NGHTTP2 "weft_find_by_pkg_config(NGHTTP2 libnghttp2)")
 set(weft_find_protobuf::libprotobuf "find_dependency(Protobuf)")
 set(weft_find_Threads::Threads "find_dependency(Threads)")
 set(weft_find_ZLIB::ZLIB "find_dependency(ZLIB)")
+# The same for pkg-config. Threads are in libc, Boost's headers in the compiler's path.
+set(weft_pc_GTest::gtest gtest)
+set(weft_pc_OpenSSL::Crypto libcrypto)
+set(weft_pc_OpenSSL::SSL openssl)
+set(weft_pc_PkgConfig::CARES libcares)
+set(weft_pc_PkgConfig::NGHTTP2 libnghttp2)
+set(weft_pc_protobuf::libprotobuf protobuf)
+set(weft_pc_ZLIB::ZLIB zlib)
 
 # weft_install_library(<target> <name> [FILE_SET] [DEPENDS …])
 # Installs a library as weft::<name>. DEPENDS is everything that it links, weft's own libraries included.
 function(weft_install_library target name)
   cmake_parse_arguments(arg "FILE_SET" "" "DEPENDS" ${ARGN})
   set(finds)
+  set(requires)
   foreach(dependency IN LISTS arg_DEPENDS)
+    list(APPEND requires ${weft_pc_${dependency}})
     if(dependency MATCHES "^weft(::|_)(.+)$")
       list(APPEND finds "weft_load(${CMAKE_MATCH_2})")
+      list(APPEND requires weft-${CMAKE_MATCH_2})
     elseif(DEFINED weft_find_${dependency})
       list(APPEND finds "${weft_find_${dependency}}")
     else()
@@ -44,6 +56,20 @@ function(weft_install_library target name)
   install(TARGETS ${target} EXPORT weft-${name} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} ${headers})
   install(EXPORT weft-${name} NAMESPACE weft:: FILE weft-${name}-targets.cmake DESTINATION ${WEFT_CMAKE_FOLDER})
   install(FILES ${file} DESTINATION ${WEFT_CMAKE_FOLDER})
+
+  # Everything is required in public: there is only a static library, which cannot be linked without.
+  file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  list(JOIN requires ", " requires)
+  set(pc ${PROJECT_BINARY_DIR}/cmake/weft-${name}.pc)
+  file(WRITE ${pc} "prefix=\${pcfiledir}/${up}
+Name: weft-${name}
+Description: weft, asynchronous networking in C++20: ${name}
+Version: ${PROJECT_VERSION}
+Requires: ${requires}
+Libs: -L\${prefix}/${CMAKE_INSTALL_LIBDIR} -l${target}
+Cflags: -I\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}
+")
+  install(FILES ${pc} DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endfunction()
 
 # weft_install_package()

@@ -7,7 +7,7 @@ execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix}
   OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
 
 # What is installed can be moved and does not need what it was built from.
-file(GLOB_RECURSE installed ${prefix}/*.cmake ${prefix}/*.hpp)
+file(GLOB_RECURSE installed ${prefix}/*.cmake ${prefix}/*.hpp ${prefix}/*.pc)
 foreach(file IN LISTS installed)
   file(READ ${file} text)
   string(FIND "${text}" "${TREE}" found)
@@ -29,6 +29,18 @@ if(NOT said STREQUAL "hello consumer\n")
 endif()
 execute_process(COMMAND ${consumer}/every_module COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND ${prefix}/bin/weft --version OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+
+# The same without CMake.
+set(ENV{PKG_CONFIG_PATH} ${prefix}/${LIBDIR}/pkgconfig)
+execute_process(COMMAND pkg-config --cflags --libs weft-grpc weft-lab
+  OUTPUT_VARIABLE options OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+separate_arguments(options)
+execute_process(
+  COMMAND ${LAUNCHER} ${CXX} -std=c++20 ${FLAGS} ${options} -c ${CMAKE_CURRENT_LIST_DIR}/consumer/blocking.cpp
+          -o ${OUT}/blocking.o
+  COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CXX} ${FLAGS} ${OUT}/blocking.o ${options} -o ${OUT}/blocking COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${OUT}/blocking COMMAND_ERROR_IS_FATAL ANY)
 
 # A module that there is not is said by name.
 execute_process(
