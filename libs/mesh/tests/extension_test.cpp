@@ -2,6 +2,7 @@
 #include <weft/core.hpp>
 #include <weft/mesh.hpp>
 #include <weft/testing/co_test.hpp>
+#include <weft/testing/error_of.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,17 +16,7 @@ namespace weft::mesh {
 namespace {
 
 using namespace std::chrono_literals;
-
-template <class E, class T>
-Task<std::string> error_of(Task<T> task) {
-    std::string text = "(no error)";
-    try {
-        co_await std::move(task);
-    } catch (const E& error) {
-        text = error.what();
-    }
-    co_return text;
-}
+using weft::testing::error_of;
 
 // A worker and a caller, with a router between them or without.
 class Pair {

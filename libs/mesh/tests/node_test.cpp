@@ -2,6 +2,7 @@
 #include <weft/core.hpp>
 #include <weft/mesh.hpp>
 #include <weft/testing/co_test.hpp>
+#include <weft/testing/error_of.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,6 +17,7 @@ namespace weft::mesh {
 namespace {
 
 using namespace std::chrono_literals;
+using weft::testing::error_of;
 
 int multiply(int a, int b) { return a * b; }
 Task<std::string> slow_echo(std::string text) {
@@ -37,17 +39,6 @@ private:
 };
 
 Options at(std::string name, std::uint16_t port) { return Options(std::move(name)).port(port); }
-
-template <class E, class T>
-Task<std::string> error_of(Task<T> task) {
-    std::string text = "(no error)";
-    try {
-        co_await std::move(task);
-    } catch (const E& error) {
-        text = error.what();
-    }
-    co_return text;
-}
 
 CO_TEST(Service, answers_typed_calls_in_every_serialiser) {
     Service service(Options("calc"));

@@ -2,6 +2,7 @@
 #include <weft/core.hpp>
 #include <weft/mesh.hpp>
 #include <weft/testing/co_test.hpp>
+#include <weft/testing/error_of.hpp>
 #include <weft/testing/test_authority.hpp>
 
 #include <gmock/gmock.h>
@@ -14,6 +15,7 @@ namespace weft::mesh {
 namespace {
 
 using namespace std::chrono_literals;
+using weft::testing::error_of;
 
 class Certificates {
 public:
@@ -33,17 +35,6 @@ public:
 private:
     testing::TestAuthority authority_;
 };
-
-template <class E, class T>
-Task<std::string> error_of(Task<T> task) {
-    std::string text = "(no error)";
-    try {
-        co_await std::move(task);
-    } catch (const E& error) {
-        text = error.what();
-    }
-    co_return text;
-}
 
 CO_TEST(Tls, carries_calls_through_a_router) {
     Certificates certificates;
