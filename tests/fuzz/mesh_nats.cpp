@@ -1,4 +1,4 @@
-// What a NATS server may say, in two pieces; and an extension frame's data.
+// What a NATS server may say, in two pieces, what its INFO names; and an extension frame's data.
 #include "extension.hpp"
 #include "nats_protocol.hpp"
 
@@ -15,7 +15,15 @@ namespace {
 
 class Heard final : public NatsParser::Handler {
 public:
-    void on_info(std::string_view json) override { all += "i" + std::string(json); }
+    void on_info(std::string_view json) override {
+        all += "i" + std::string(json);
+        try {
+            servers.learn(NatsServer(), NatsInfo(json).connect_urls);
+        } catch (const DecodeError&) {
+            all += "?";
+        }
+        if (servers.size() > 512 || servers.next().host.empty()) std::abort();
+    }
     void on_message(const NatsMessage& m) override {
         all += "m" + std::string(m.subject) + std::string(m.headers);
         all.append(reinterpret_cast<const char*>(m.payload.data()), m.payload.size());
@@ -24,6 +32,7 @@ public:
     void on_pong() override { all += "P"; }
     void on_error(std::string_view text) override { all += "e" + std::string(text); }
     std::string all;
+    NatsServers servers{NatsUrl("nats://localhost")};
 };
 
 bool feed(NatsParser& parser, std::span<const std::byte> bytes, Heard& heard) {

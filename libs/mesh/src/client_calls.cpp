@@ -74,7 +74,8 @@ std::uint16_t ClientState::send_request(Link& to, const std::string& receiver, c
         const std::size_t size = writer.data_size() - head;
         if (!wants_reply && size > to.max_frame() - 4096 - head) {
             writer.abandon();
-            throw EncodeError("a call that is not answered has at most 32 MiB, and 1 MiB by way of NATS");
+            throw EncodeError("a call that is not answered has at most " +
+                              std::to_string(to.max_frame() - 4096 - head) + " bytes on this connection");
         }
         if (size > whole) {
             Buffer data;

@@ -28,7 +28,11 @@ ClientState::ClientState(OptionsAccess o, std::shared_ptr<Registry> r)
     : options(std::move(o)),
       registry(std::move(r)),
       runner(std::make_shared<CallRunner>(options, registry, *this)),
-      random_(std::random_device{}()) {}
+      random_(std::random_device{}()) {
+    if (!options.nats) return;
+    nats_servers_ = std::make_shared<NatsServers>(*options.nats);
+    nats_servers_->shuffle(random_());
+}
 
 Task<void> ClientState::connect(std::shared_ptr<ClientState> self) {
     if (self->stopped_) throw InitializationError(self->options.name + ": it was stopped");
@@ -38,8 +42,24 @@ Task<void> ClientState::connect(std::shared_ptr<ClientState> self) {
     self->supervisor_ = spawn(supervise(self), self->options.name + " connection");
 }
 
-// Connects and shakes hands, once.
+// Connects and shakes hands, once; in a NATS cluster with the first server that lets us in.
 Task<void> ClientState::open(std::shared_ptr<ClientState> self) {
+    if (self->nats_servers_) {
+        // They may become more meanwhile; what was known in the beginning is tried once.
+        const std::size_t count = self->nats_servers_->size();
+        for (std::size_t i = 1;; ++i) {
+            const NatsServer server = self->nats_servers_->next();
+            std::exception_ptr failure;
+            try {
+                co_await open_nats(self, server);
+                co_return;
+            } catch (const weft::Error& error) {
+                failure = std::current_exception();
+                if (i < count) self->options.log(self->options.name + ": " + error.what());
+            }
+            if (i >= count) std::rethrow_exception(failure);
+        }
+    }
     std::unique_ptr<Stream> stream;
     if (self->options.unix_path.empty()) {
         stream = co_await timeout(self->options.handshake_timeout,
@@ -47,19 +67,42 @@ Task<void> ClientState::open(std::shared_ptr<ClientState> self) {
     } else {
         stream = co_await weft::connect(SocketAddress::unix_path(self->options.unix_path));
     }
-    if (self->options.nats) stream = make_nats_stream(std::move(stream), *self->options.nats);
     if (self->options.tls) {
         auto secure =
             co_await timeout(self->options.handshake_timeout,
                              tls_connect(std::move(stream), *self->options.tls, self->options.tls_name));
         stream = std::move(secure);
     }
+    co_await begin(std::move(self), std::move(stream), header_size + max_message_size);
+}
+
+Task<void> ClientState::open_nats(std::shared_ptr<ClientState> self, NatsServer server) {
+    std::optional<NatsConnection> connection;
+    std::string failure;
+    try {
+        NatsTls tls(self->options.tls, self->options.tls_name);
+        auto opened = co_await nats_connect(server, std::move(tls), self->options.handshake_timeout);
+        connection.emplace(std::move(opened));
+    } catch (const mesh::Error& error) {
+        failure = error.what();
+    }
+    if (!connection)
+        throw Disconnected("connect " + self->options.name + " to NATS at " + server.place() + ": " + failure,
+                           false);
+    const std::size_t max_frame = nats_frame_limit(connection->info.max_payload);
+    auto stream = make_nats_stream(std::move(*connection), std::move(server), self->options.nats->prefix,
+                                   self->nats_servers_);
+    co_await begin(std::move(self), std::move(stream), max_frame);
+}
+
+Task<void> ClientState::begin(std::shared_ptr<ClientState> self, std::unique_ptr<Stream> stream,
+                              std::size_t max_frame) {
     auto link = std::make_shared<Link>(std::move(stream), LinkRole::client, self->options.stall_limit);
     // daffi reads the nine bytes with one read(): they leave together with what follows.
     link->out().append(syn);
     self->last_id_ = 1;
     self->introduce(*link, 1);
-    if (self->options.nats) link->limit_frames(nats_max_frame);
+    link->limit_frames(max_frame);
     // A router of weft's sends its first extension before its answer.
     link->take_extensions();
     self->weft_members_.clear();

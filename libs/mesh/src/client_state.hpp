@@ -73,6 +73,9 @@ public:
 
 private:
     static Task<void> open(std::shared_ptr<ClientState> self);
+    static Task<void> open_nats(std::shared_ptr<ClientState> self, NatsServer server);
+    static Task<void> begin(std::shared_ptr<ClientState> self, std::unique_ptr<Stream> stream,
+                            std::size_t max_frame);
     static Task<void> supervise(std::shared_ptr<ClientState> self);
     void send_in_parts(const std::string& receiver, const Invocation& invocation, FrameHeader header,
                        std::string attributes, Buffer data);
@@ -86,6 +89,7 @@ private:
     std::uint16_t next_id(bool wants_reply);
     Duration backoff(unsigned attempt);
 
+    std::shared_ptr<NatsServers> nats_servers_;
     std::shared_ptr<Link> opening_;  // connected, its handshake not answered yet
     std::string refusal_;
     Event introduced_;

@@ -1,11 +1,15 @@
 #include "nats_protocol.hpp"
 
+#include "codec.hpp"
+
+#include <weft/core/socket_address.hpp>
 #include <weft/mesh/error.hpp>
 #include <weft/mesh/frame.hpp>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <random>
 
 namespace weft::mesh {
 
@@ -86,33 +90,165 @@ void NatsParser::feed(std::span<const std::byte> bytes, Handler& handler) {
     pending_ = std::move(left);
 }
 
+std::string NatsServer::place() const {
+    const bool v6 = host.find(':') != std::string::npos;
+    return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+namespace {
+
+// "%2C" and the like, as in every URL; anything else stays what it is.
+std::string unescape(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        unsigned code = 0;
+        const char* const end = text.data() + std::min(i + 3, text.size());
+        if (text[i] == '%' && i + 2 < text.size() &&
+            std::from_chars(text.data() + i + 1, end, code, 16).ptr == end) {
+            out += static_cast<char>(code);
+            i += 2;
+        } else {
+            out += text[i];
+        }
+    }
+    return out;
+}
+
+// "host", "host:port", "[::1]:port".
+bool read_place(std::string_view text, NatsServer& out) {
+    if (const std::size_t colon = text.rfind(':');
+        colon != std::string_view::npos && text.find(']', colon) == std::string_view::npos) {
+        if (!number(text.substr(colon + 1), out.port)) return false;
+        text = text.substr(0, colon);
+    }
+    if (text.size() > 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
+    out.host = text;
+    return !text.empty();
+}
+
+bool read_server(std::string_view text, bool tls, NatsServer& out) {
+    out.tls = tls;
+    if (const std::size_t scheme = text.find("://"); scheme != std::string_view::npos) {
+        const std::string_view name = text.substr(0, scheme);
+        if (name != "nats" && name != "tls") return false;
+        out.tls = name == "tls";
+        text.remove_prefix(scheme + 3);
+    }
+    if (const std::size_t at = text.rfind('@'); at != std::string_view::npos) {
+        const std::string_view who = text.substr(0, at);
+        const std::size_t colon = std::min(who.find(':'), who.size());
+        out.user = unescape(who.substr(0, colon));
+        out.password = unescape(who.substr(std::min(colon + 1, who.size())));
+        text.remove_prefix(at + 1);
+    }
+    return read_place(text, out);
+}
+
+}  // namespace
+
 NatsUrl::NatsUrl(std::string_view url) {
     const auto fail = [&] {
-        throw InitializationError("'" + std::string(url) +
-                                  "' is no NATS address: it is nats://[user:password@]host[:port][/prefix]");
+        // Not the address itself: it may hold a password, and messages end up in logs.
+        const std::size_t end = url.rfind('@');
+        const std::string_view shown = end == std::string_view::npos ? url : url.substr(end + 1);
+        throw InitializationError("'" + std::string(shown) +
+                                  "' is no NATS address: it is nats://[user:password@]host[:port][,host…]"
+                                  "[/prefix], or tls:// for TLS");
     };
     std::string_view rest = url;
-    if (!rest.starts_with("nats://")) fail();
-    rest.remove_prefix(7);
-    if (const std::size_t at = rest.rfind('@'); at != std::string_view::npos) {
-        const std::string_view who = rest.substr(0, at);
-        const std::size_t colon = std::min(who.find(':'), who.size());
-        user = who.substr(0, colon);
-        password = who.substr(std::min(colon + 1, who.size()));
-        rest.remove_prefix(at + 1);
-    }
-    if (const std::size_t slash = rest.find('/'); slash != std::string_view::npos) {
+    // Behind the last server's name or password.
+    std::size_t slash = rest.rfind('/');
+    const std::size_t last = rest.rfind("://");
+    if (last == std::string_view::npos) fail();
+    if (slash > last + 2 && rest.find('@', slash) == std::string_view::npos) {
         if (slash + 1 < rest.size()) prefix = nats_token(rest.substr(slash + 1));
         rest = rest.substr(0, slash);
     }
-    if (const std::size_t colon = rest.rfind(':');
-        colon != std::string_view::npos && rest.find(']', colon) == std::string_view::npos) {
-        if (!number(rest.substr(colon + 1), port)) fail();
-        rest = rest.substr(0, colon);
+    bool tls = false;
+    do {
+        const std::size_t comma = std::min(rest.find(','), rest.size());
+        NatsServer server;
+        if (!read_server(rest.substr(0, comma), tls, server)) fail();
+        tls = server.tls;
+        servers.push_back(std::move(server));
+        rest.remove_prefix(comma);
+        if (rest == ",") fail();
+        rest.remove_prefix(std::min<std::size_t>(1, rest.size()));
+    } while (!rest.empty());
+    const auto known = std::find_if(servers.begin(), servers.end(),
+                                    [](const NatsServer& server) { return !server.user.empty(); });
+    if (known == servers.end()) return;
+    const NatsServer who = *known;
+    for (NatsServer& server : servers) {
+        if (!server.user.empty()) continue;
+        server.user = who.user;
+        server.password = who.password;
     }
-    if (rest.size() > 2 && rest.front() == '[' && rest.back() == ']') rest = rest.substr(1, rest.size() - 2);
-    if (rest.empty()) fail();
-    host = rest;
+}
+
+NatsInfo::NatsInfo(std::string_view json) {
+    Value info;
+    std::string why;
+    const bool read = read_json(json, info, why);
+    const auto* dict = read ? info.get_if<Dict>() : nullptr;
+    if (!dict) throw DecodeError("NATS: INFO cannot be read: " + why);
+    const auto flag = [&](const char* key) {
+        const Value* value = dict->find(key);
+        return value && *value == Value(true);
+    };
+    headers = flag("headers");
+    tls_required = flag("tls_required");
+    tls_available = flag("tls_available");
+    const Value* limit = dict->find("max_payload");
+    if (const auto* bytes = limit ? limit->get_if<std::int64_t>() : nullptr; bytes && *bytes > 0)
+        max_payload = static_cast<std::size_t>(*bytes);
+    const Value* urls = dict->find("connect_urls");
+    if (const auto* list = urls ? urls->get_if<List>() : nullptr)
+        for (const Value& url : list->items)
+            if (const auto* text = url.get_if<std::string>()) connect_urls.push_back(*text);
+}
+
+void NatsServers::shuffle(std::uint64_t random) {
+    std::shuffle(servers_.begin(), servers_.end(), std::minstd_rand(random % 0x7fffffff + 1));
+}
+
+const NatsServer& NatsServers::next() noexcept {
+    if (next_ >= servers_.size()) next_ = 0;
+    return servers_[next_++];
+}
+
+void NatsServers::learn(const NatsServer& from, const std::vector<std::string>& urls) {
+    constexpr std::size_t most = 256;
+    std::vector<NatsServer> said;
+    for (const std::string& url : urls) {
+        NatsServer server;
+        if (said.size() == most || !read_place(url, server)) continue;
+        server.user = from.user;
+        server.password = from.password;
+        server.tls = from.tls;
+        server.discovered = true;
+        // Servers tell each other addresses; certificates hold names.
+        const std::string& name = from.tls_name.empty() ? from.host : from.tls_name;
+        const bool is_address = SocketAddress::from_ip(server.host, 0).has_value();
+        if (is_address && !SocketAddress::from_ip(name, 0)) server.tls_name = name;
+        said.push_back(std::move(server));
+    }
+    const auto has = [](const std::vector<NatsServer>& servers, const NatsServer& wanted) {
+        return std::any_of(servers.begin(), servers.end(),
+                           [&](const NatsServer& server) { return server.same_place(wanted); });
+    };
+    // In place, so that the circle goes on where it was.
+    for (std::size_t i = 0; i < servers_.size();) {
+        const NatsServer& server = servers_[i];
+        if (!server.discovered || has(said, server)) {
+            ++i;
+            continue;
+        }
+        servers_.erase(servers_.begin() + static_cast<std::ptrdiff_t>(i));
+        if (next_ > i) --next_;
+    }
+    for (NatsServer& server : said)
+        if (!has(servers_, server)) servers_.push_back(std::move(server));
 }
 
 std::string nats_token(std::string_view name) {

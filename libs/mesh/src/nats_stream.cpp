@@ -41,9 +41,26 @@ std::string_view text_of(std::span<const std::byte> bytes) noexcept {
 
 class NatsStream final : public AdapterStream, private NatsParser::Handler, private Timer {
 public:
-    NatsStream(std::unique_ptr<Stream> inner, NatsUrl url)
-        : AdapterStream(std::move(inner)), url_(std::move(url)), instance_(new_instance()) {}
+    NatsStream(NatsConnection connection, NatsServer server, std::string prefix,
+               std::shared_ptr<NatsServers> servers)
+        : AdapterStream(std::move(connection.stream)),
+          server_(std::move(server)),
+          servers_(std::move(servers)),
+          prefix_(std::move(prefix)),
+          seen_(std::move(connection.rest)),
+          max_frame_(nats_frame_limit(connection.info.max_payload)),
+          instance_(new_instance()) {
+        learn(connection.info);
+    }
     ~NatsStream() override { disarm(); }
+
+    IoResult try_read(std::span<std::byte> buffer) override {
+        if (!seen_.empty()) {
+            const std::string seen = std::exchange(seen_, std::string());
+            from_peer(std::as_bytes(std::span(seen)));
+        }
+        return AdapterStream::try_read(buffer);
+    }
 
     void close() noexcept override {
         disarm();
@@ -86,7 +103,9 @@ private:
     void take_member(std::string_view text, bool joins);
     void take_leaver(std::string_view text);
     void no_responders(std::string_view subject);
+    void forbidden(std::string_view text);
 
+    void learn(const NatsInfo& info);
     void join();
     void leave();
     void remove(const std::string& name);
@@ -96,14 +115,18 @@ private:
     void reply_handshake(const std::optional<std::string>& error);
     [[nodiscard]] std::string announcement(char kind) const;
     [[nodiscard]] std::string node(std::string_view name) const {
-        return url_.prefix + ".node." + nats_token(name);
+        return prefix_ + ".node." + nats_token(name);
     }
-    [[nodiscard]] std::string events() const { return url_.prefix + ".ev"; }
-    [[nodiscard]] std::string errors() const { return url_.prefix + ".err." + nats_token(self_.name) + "."; }
+    [[nodiscard]] std::string events() const { return prefix_ + ".ev"; }
+    [[nodiscard]] std::string errors() const { return prefix_ + ".err." + nats_token(self_.name) + "."; }
     void publish(std::string_view subject, std::string_view reply, std::string_view head,
                  std::span<const std::byte> data = {});
 
-    NatsUrl url_;
+    NatsServer server_;
+    std::shared_ptr<NatsServers> servers_;
+    std::string prefix_;
+    std::string seen_;  // of the server's, while it was connected to
+    std::size_t max_frame_;
     std::string instance_;
     NatsParser parser_;
     Buffer in_;  // a frame of the link's, while it is cut
@@ -113,7 +136,6 @@ private:
     std::map<std::string, Known, std::less<>> members_;
     std::map<std::uint16_t, std::string> in_flight_;  // calls of ours: who has them
     std::size_t pings_ = 0;                           // of the link's, passed on
-    bool informed_ = false;
     bool introduced_ = false;
     bool joined_ = false;
     bool refused_ = false;
@@ -146,25 +168,17 @@ std::string NatsStream::announcement(char kind) const {
 
 // --- the server ---------------------------------------------------------------------------------------
 
+void NatsStream::learn(const NatsInfo& info) {
+    // A server without a cluster names none, and none of the others is gone then.
+    if (!info.connect_urls.empty()) servers_->learn(server_, info.connect_urls);
+}
+
 void NatsStream::on_info(std::string_view json) {
-    if (informed_) return;  // of a change in the cluster
-    informed_ = true;
-    Value info;
-    std::string why;
-    const bool read = read_json(json, info, why);
-    const auto* dict = read ? info.get_if<Dict>() : nullptr;
-    const Value* limit = dict ? dict->find("max_payload") : nullptr;
-    const auto* bytes = limit ? limit->get_if<std::int64_t>() : nullptr;
-    const Value* tls = dict ? dict->find("tls_required") : nullptr;
-    if (!dict) throw DecodeError("NATS: INFO cannot be read: " + why);
-    if (tls && *tls == Value(true)) throw Error("the NATS server wants TLS, which is not supported");
-    if (!bytes || *bytes < static_cast<std::int64_t>(nats_max_frame) + 1)
-        throw Error("the NATS server's max_payload is less than 1 MiB");
-    join();
+    learn(NatsInfo(json));  // the cluster has changed
 }
 
 void NatsStream::join() {
-    if (!informed_ || !introduced_ || joined_) return;
+    if (!introduced_ || joined_) return;
     const auto text = [](std::string_view s) {
         Buffer out;
         write_json_text(s, out);
@@ -174,10 +188,10 @@ void NatsStream::join() {
         R"(CONNECT {"verbose":false,"pedantic":false,"lang":"c++","version":"weft","protocol":1,)"
         R"("headers":true,"no_responders":true,"name":)" +
         text(self_.name);
-    if (!url_.password.empty()) {
-        connect += ",\"user\":" + text(url_.user) + ",\"pass\":" + text(url_.password);
-    } else if (!url_.user.empty()) {
-        connect += ",\"auth_token\":" + text(url_.user);
+    if (!server_.password.empty()) {
+        connect += ",\"user\":" + text(server_.user) + ",\"pass\":" + text(server_.password);
+    } else if (!server_.user.empty()) {
+        connect += ",\"auth_token\":" + text(server_.user);
     }
     connect += "}\r\n";
     connect += "SUB " + events() + " 1\r\nSUB " + node(self_.name) + " 2\r\nSUB " + errors() + "* 3\r\n";
@@ -203,8 +217,24 @@ void NatsStream::on_pong() {
 }
 
 void NatsStream::on_error(std::string_view text) {
+    if (joined_ && text.starts_with("'Permissions Violation for Publish")) return forbidden(text);
     if (joined_) throw Error("the NATS server says " + std::string(text));
     reply_handshake("NATS: " + std::string(valid_utf8(text) ? text : "an error"));
+}
+
+// "'Permissions Violation for Publish to "a.b"'": the connection lives, what was published there does not.
+void NatsStream::forbidden(std::string_view text) {
+    for (auto it = in_flight_.begin(); it != in_flight_.end();) {
+        if (text.find('"' + node(it->second) + '"') == std::string_view::npos) {
+            ++it;
+            continue;
+        }
+        Frame request;
+        request.header.id = it->first;
+        const std::string name = it->second;
+        it = in_flight_.erase(it);
+        answer_failure(request, "ReceiverNotFound", "the NATS server lets nobody here call '" + name + "'");
+    }
 }
 
 void NatsStream::reply_handshake(const std::optional<std::string>& error) {
@@ -327,7 +357,12 @@ void NatsStream::no_responders(std::string_view subject) {
     }
     const auto asked = in_flight_.find(static_cast<std::uint16_t>(id));
     if (asked == in_flight_.end()) return;
-    remove(std::string(asked->second));
+    const std::string name = asked->second;
+    in_flight_.erase(asked);
+    Frame request;
+    request.header.id = static_cast<std::uint16_t>(id);
+    answer_failure(request, "ReceiverNotFound", "'" + name + "' is gone; the call was not delivered");
+    remove(name);
 }
 
 void NatsStream::tell(const Member& member, bool is_new) {
@@ -466,7 +501,7 @@ void NatsStream::frame(const Frame& frame) {
         is_request = extension.kind == ExtKind::request;
     }
     const bool answered = is_request && header.wants_reply;
-    if (frame.receiver.empty() || frame.raw.size() > nats_max_frame) {
+    if (frame.receiver.empty() || frame.raw.size() > max_frame_) {
         if (answered)
             answer_failure(frame, "ReceiverNotFound",
                            frame.receiver.empty() ? "there is no router to ask in a NATS cluster"
@@ -483,8 +518,10 @@ void NatsStream::frame(const Frame& frame) {
 
 }  // namespace
 
-std::unique_ptr<Stream> make_nats_stream(std::unique_ptr<Stream> inner, NatsUrl url) {
-    return std::make_unique<NatsStream>(std::move(inner), std::move(url));
+std::unique_ptr<Stream> make_nats_stream(NatsConnection connection, NatsServer server, std::string prefix,
+                                         std::shared_ptr<NatsServers> servers) {
+    return std::make_unique<NatsStream>(std::move(connection), std::move(server), std::move(prefix),
+                                        std::move(servers));
 }
 
 }  // namespace weft::mesh

@@ -6,17 +6,28 @@
 // handshake in JSON (L: the name).
 #pragma once
 
-#include "nats_protocol.hpp"
+#include "nats_connect.hpp"
 
 #include <weft/core/stream.hpp>
 
 #include <memory>
+#include <string>
 
 namespace weft::mesh {
 
-// The largest frame that is published: a NATS server takes 1 MiB unless told otherwise.
+// The largest frame that is published, where the server takes it.
 inline constexpr std::size_t nats_max_frame = (std::size_t{1} << 20) - (std::size_t{16} << 10);
+// A part of a large message, with its metadata, has room in this.
+inline constexpr std::size_t nats_least_payload = std::size_t{128} << 10;
 
-[[nodiscard]] std::unique_ptr<Stream> make_nats_stream(std::unique_ptr<Stream> inner, NatsUrl url);
+// For a server that takes messages of this size.
+[[nodiscard]] inline std::size_t nats_frame_limit(std::size_t max_payload) noexcept {
+    return max_payload - 1 < nats_max_frame ? max_payload - 1 : nats_max_frame;  // 1: what it is, before it
+}
+
+// `servers` learns of others from what this one says.
+[[nodiscard]] std::unique_ptr<Stream> make_nats_stream(NatsConnection connection, NatsServer server,
+                                                       std::string prefix,
+                                                       std::shared_ptr<NatsServers> servers);
 
 }  // namespace weft::mesh

@@ -56,15 +56,10 @@ OptionsAccess::OptionsAccess(Options o)
         throw InitializationError(name + ": give host and port, or unix_path, not both");
     if (token.find(';') != std::string::npos || !valid_utf8(token))
         throw InitializationError(name + ": the token is UTF-8 without ';'");
-    if (host.starts_with("nats://")) {
-        nats.emplace(host);
-        host = nats->host;
-        port = nats->port;
-        if (tls) throw InitializationError(name + ": TLS to a NATS server is not supported");
-    }
+    if (NatsUrl::is_one(host)) nats.emplace(host);
     if (unix_path.empty() && host.starts_with('/')) unix_path = std::exchange(host, std::string());
     if (unix_path.empty() && host.empty()) host = "127.0.0.1";
-    if (tls_name.empty()) tls_name = unix_path.empty() ? host : "localhost";
+    if (tls_name.empty() && !nats) tls_name = unix_path.empty() ? host : "localhost";
     if (names_from_certificates && !tls)
         throw InitializationError(name + ": names_from_certificates() needs tls()");
 }
@@ -84,6 +79,12 @@ SocketAddress OptionsAccess::listen_address() const {
 }
 
 std::string OptionsAccess::place() const {
+    if (nats) {
+        std::string out = "NATS at ";
+        for (const NatsServer& server : nats->servers)
+            out += (&server == nats->servers.data() ? "" : ", ") + server.place();
+        return out;
+    }
     return unix_path.empty() ? host + ":" + std::to_string(port) : unix_path;
 }
 

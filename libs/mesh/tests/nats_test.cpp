@@ -61,18 +61,90 @@ TEST(NatsParser, refuses_what_no_server_says) {
 
 TEST(NatsUrl, has_all_its_parts) {
     const NatsUrl plain("nats://localhost");
-    EXPECT_EQ(plain.host, "localhost");
-    EXPECT_EQ(plain.port, 4222);
+    ASSERT_EQ(plain.servers.size(), 1u);
+    EXPECT_EQ(plain.servers[0].host, "localhost");
+    EXPECT_EQ(plain.servers[0].port, 4222);
+    EXPECT_FALSE(plain.servers[0].tls);
     EXPECT_EQ(plain.prefix, "weft");
     const NatsUrl full("nats://ada:s3c:ret@[::1]:4333/lab.one");
-    EXPECT_EQ(full.host, "::1");
-    EXPECT_EQ(full.port, 4333);
-    EXPECT_EQ(full.user, "ada");
-    EXPECT_EQ(full.password, "s3c:ret");
+    ASSERT_EQ(full.servers.size(), 1u);
+    EXPECT_EQ(full.servers[0].host, "::1");
+    EXPECT_EQ(full.servers[0].place(), "[::1]:4333");
+    EXPECT_EQ(full.servers[0].user, "ada");
+    EXPECT_EQ(full.servers[0].password, "s3c:ret");
     EXPECT_EQ(full.prefix, "lab=2Eone");
-    for (const char* bad : {"nats://", "http://x", "nats://x:y", "nats://x:99999"})
-        EXPECT_THROW(NatsUrl{bad}, InitializationError) << bad;
     EXPECT_EQ(nats_token("a b.*>é"), "a=20b=2E=2A=3E=C3=A9");
+}
+
+TEST(NatsUrl, lists_the_servers_of_a_cluster) {
+    const NatsUrl url("nats://ada:a%2Cb%40@one,two:4333,tls://tok/en@three/lab");
+    ASSERT_EQ(url.servers.size(), 3u);
+    EXPECT_EQ(url.servers[0].place(), "one:4222");
+    EXPECT_EQ(url.servers[0].password, "a,b@");
+    EXPECT_EQ(url.servers[1].place(), "two:4333");
+    EXPECT_EQ(url.servers[1].user, "ada");
+    EXPECT_EQ(url.servers[1].password, "a,b@");
+    EXPECT_FALSE(url.servers[1].tls);
+    EXPECT_EQ(url.servers[2].place(), "three:4222");
+    EXPECT_EQ(url.servers[2].user, "tok/en");
+    EXPECT_EQ(url.servers[2].password, "");
+    EXPECT_TRUE(url.servers[2].tls);
+    EXPECT_EQ(url.prefix, "lab");
+    EXPECT_EQ(NatsUrl("tls://one/").prefix, "weft");
+    EXPECT_TRUE(NatsUrl("tls://one,two").servers[1].tls);
+}
+
+TEST(NatsUrl, that_is_none_is_refused_without_showing_the_password) {
+    for (const char* bad : {"nats://", "http://x", "nats://x:y", "nats://x:99999", "nats://x,", "nats://,x",
+                            "nats://x,http://y", "x:4222"})
+        EXPECT_THROW(NatsUrl{bad}, InitializationError) << bad;
+    try {
+        NatsUrl("nats://ada:s3cret@x:y");
+        FAIL();
+    } catch (const InitializationError& error) {
+        EXPECT_THAT(error.what(), ::testing::Not(::testing::HasSubstr("s3cret")));
+    }
+}
+
+TEST(NatsInfo, is_what_the_server_says) {
+    const NatsInfo info(
+        R"({"max_payload":1048576,"headers":true,"tls_required":true,"connect_urls":["a:1",7,"[::1]:2"]})");
+    EXPECT_EQ(info.max_payload, 1048576u);
+    EXPECT_TRUE(info.headers);
+    EXPECT_TRUE(info.tls_required);
+    EXPECT_FALSE(info.tls_available);
+    EXPECT_THAT(info.connect_urls, ::testing::ElementsAre("a:1", "[::1]:2"));
+    EXPECT_THROW(NatsInfo("[]"), DecodeError);
+    EXPECT_THROW(NatsInfo("{"), DecodeError);
+    EXPECT_EQ(NatsInfo(R"({"max_payload":-1})").max_payload, 0u);
+}
+
+std::vector<std::string> circle(NatsServers& servers) {
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i < servers.size(); ++i) out.push_back(servers.next().place());
+    return out;
+}
+
+TEST(NatsServers, are_tried_one_after_another_and_grow_and_shrink_with_the_cluster) {
+    using ::testing::ElementsAre;
+    NatsServers servers(NatsUrl("tls://ada:pw@nats.example:1,nats.example:2"));
+    const NatsServer first = servers.next();
+    EXPECT_EQ(first.port, 1);
+    const std::vector<std::string> three = {"nats.example:1", "10.0.0.3:3", "other.example:4", "x:y"};
+    servers.learn(first, three);
+    EXPECT_THAT(circle(servers),
+                ElementsAre("nats.example:2", "10.0.0.3:3", "other.example:4", "nats.example:1"));
+    (void)servers.next();
+    const NatsServer found = servers.next();
+    EXPECT_EQ(found.user, "ada");
+    EXPECT_TRUE(found.tls);
+    EXPECT_EQ(found.tls_name, "nats.example");  // the certificate of an address that the cluster named
+    EXPECT_EQ(servers.next().tls_name, "");
+    const std::vector<std::string> fewer = {"other.example:4"};
+    servers.learn(first, fewer);
+    EXPECT_THAT(circle(servers), ElementsAre("nats.example:1", "nats.example:2", "other.example:4"));
+    servers.shuffle(7);
+    EXPECT_EQ(circle(servers).size(), 3u);
 }
 
 }  // namespace

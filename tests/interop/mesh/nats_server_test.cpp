@@ -1,7 +1,10 @@
-// Clients and services in a NATS cluster (nats-server, Debian) in place of a router.
+// Clients and services at a NATS server (nats-server, Debian) in place of a router.
+#include "nats_process.hpp"
+
 #include <weft/core.hpp>
 #include <weft/mesh.hpp>
 #include <weft/testing/co_test.hpp>
+#include <weft/testing/error_of.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,51 +17,7 @@ namespace weft::mesh {
 namespace {
 
 using namespace std::chrono_literals;
-
-// A server of its own on a free port.
-class NatsServer {
-public:
-    static Task<std::unique_ptr<NatsServer>> start(
-        std::vector<std::string> more = std::vector<std::string>()) {
-        const std::uint16_t port = Listener(SocketAddress::loopback(0)).port();
-        auto server = std::make_unique<NatsServer>(port, std::move(more));
-        std::string said;
-        std::byte room[4096];
-        while (said.find("Server is ready") == std::string::npos) {
-            const std::size_t n = co_await server->process_.err()->read_some(room);
-            if (n == 0) throw Error("nats-server ended: " + said);
-            said.append(reinterpret_cast<const char*>(room), n);
-        }
-        co_return server;
-    }
-    NatsServer(std::uint16_t p, std::vector<std::string> more)
-        : port(p),
-          process_(command(p, std::move(more)),
-                   ProcessOptions().stdio(Stdio::null, Stdio::null, Stdio::pipe)) {}
-    [[nodiscard]] std::string url(const std::string& who = "") const {
-        return "nats://" + who + "127.0.0.1:" + std::to_string(port);
-    }
-    const std::uint16_t port;
-
-private:
-    static std::vector<std::string> command(std::uint16_t port, std::vector<std::string> more) {
-        std::vector<std::string> out = {WEFT_NATS_SERVER, "-a", "127.0.0.1", "-p", std::to_string(port)};
-        out.insert(out.end(), more.begin(), more.end());
-        return out;
-    }
-    Process process_;
-};
-
-template <class E, class T>
-Task<std::string> error_of(Task<T> task) {
-    std::string text = "(no error)";
-    try {
-        co_await std::move(task);
-    } catch (const E& error) {
-        text = error.what();
-    }
-    co_return text;
-}
+using weft::testing::error_of;
 
 Callbacks methods(std::string name) {
     Callbacks callbacks;
@@ -81,7 +40,7 @@ Callbacks methods(std::string name) {
 
 TEST(Nats, carries_every_call_style_between_services_and_clients) {
     auto body = []() -> Task<void> {
-        auto server = co_await NatsServer::start();
+        auto server = co_await NatsProcess::start();
         Service service(Options("svc one").host(server->url()).workers(4), methods("svc one"));
         service.start();
         Client worker(Options("worker").host(server->url()).workers(4), methods("worker"));
@@ -138,7 +97,7 @@ TEST(Nats, carries_every_call_style_between_services_and_clients) {
 
 TEST(Nats, callers_of_a_worker_that_dies_hear_of_it) {
     auto body = []() -> Task<void> {
-        auto server = co_await NatsServer::start();
+        auto server = co_await NatsProcess::start();
         auto worker = std::make_unique<Client>(Options("worker").host(server->url()));
         Event started;
         worker->callback("hang", [&]() -> Task<int> {
@@ -161,7 +120,7 @@ TEST(Nats, callers_of_a_worker_that_dies_hear_of_it) {
 
 TEST(Nats, a_name_belongs_to_the_last_one_that_took_it) {
     auto body = []() -> Task<void> {
-        auto server = co_await NatsServer::start();
+        auto server = co_await NatsProcess::start();
         Client first(Options("same").host(server->url()));
         co_await first.connect();
         Client second(Options("same").host(server->url()));
@@ -175,7 +134,7 @@ TEST(Nats, a_name_belongs_to_the_last_one_that_took_it) {
 TEST(Nats, refuses_with_the_servers_reason) {
     auto body = []() -> Task<void> {
         const std::vector<std::string> auth = {"--user", "ada", "--pass", "s3cret"};
-        auto server = co_await NatsServer::start(auth);
+        auto server = co_await NatsProcess::start(auth);
         Client stranger(Options("stranger").host(server->url()));
         const std::string text = co_await error_of<Error>(stranger.connect());
         EXPECT_THAT(text, ::testing::HasSubstr("Authorization Violation"));

@@ -31,8 +31,9 @@ public:
 
     Options&& name(std::string v) && { return name_ = std::move(v), std::move(*this); }
     // In a router's place, clients and services may give a NATS cluster:
-    // "nats://[user:password@]host[:port]", with "/name" behind it for one of several meshes there. Nodes
-    // then find each other by themselves. An IP literal or "localhost" for servers; any name for clients.
+    // "nats://[user:password@]host[:port][,host…]", or "tls://…", with "/name" behind it for one of several
+    // meshes there. Nodes then find each other by themselves. An IP literal or "localhost" for servers; any
+    // name for clients.
     // "/path" with port 0 is a unix socket, as in daffi. Default: 127.0.0.1.
     Options&& host(std::string v) && { return host_ = std::move(v), std::move(*this); }
     // 0, the default: a server lets the kernel choose.
@@ -89,7 +90,8 @@ public:
     }
 
     // TLS, also over unix sockets. A server takes TlsContext::server(…), a client TlsContext::client(…). The
-    // name that a client looks for in the server's certificate is `server_name`, or the host. daffi's nodes
+    // name that a client looks for in the server's certificate is `server_name`, or the host. With NATS it is
+    // TLS to the NATS server. daffi's nodes
     // end connections without saying so in TLS, which weft takes for what it is: they went.
     Options&& tls(TlsContext context, std::string server_name = std::string()) && {
         return tls_ = std::move(context), tls_name_ = std::move(server_name), std::move(*this);
