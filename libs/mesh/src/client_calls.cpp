@@ -1,5 +1,6 @@
 // The client's calls: ids, requests, answers, retries.
 #include "client_state.hpp"
+#include "nats_stream.hpp"
 
 #include <weft/core/gather.hpp>
 #include <weft/core/sleep.hpp>
@@ -22,7 +23,7 @@ std::uint16_t ClientState::next_id(bool wants_reply) {
     return last_id_;
 }
 
-std::uint16_t ClientState::send_request(Link& to, const std::string& receiver, const Invocation& invocation,
+std::uint16_t ClientState::send_request(Link& to, std::string& receiver, const Invocation& invocation,
                                         const CallSpec& spec, bool wants_reply) {
     if (!valid_name(invocation.function))
         throw EncodeError("call '" + invocation.function + "': the wire cannot carry that name");
@@ -56,6 +57,7 @@ std::uint16_t ClientState::send_request(Link& to, const std::string& receiver, c
         if (invocation.positional.size() == 1 && large_size(invocation.positional[0]) > whole) {
             Buffer data(large_size(invocation.positional[0]) + 256);
             header.is_bytes = encode(data);
+            if (receiver == any_worker) receiver = choose(spec, invocation.function, true);
             send_in_parts(receiver, invocation, header, std::move(attributes), std::move(data));
             return header.id;
         }
@@ -81,6 +83,7 @@ std::uint16_t ClientState::send_request(Link& to, const std::string& receiver, c
             Buffer data;
             data.append(writer.data().bytes().last(size));
             writer.abandon();
+            if (receiver == any_worker) receiver = choose(spec, invocation.function, true);
             send_in_parts(receiver, invocation, header, std::move(attributes), std::move(data));
             return header.id;
         }
@@ -129,7 +132,7 @@ void ClientState::forget(std::uint16_t id, const std::string& receiver, bool ans
     }
 }
 
-PendingCall::PendingCall(ClientState& state, Link& link, std::uint16_t id, const std::string& receiver,
+PendingCall::PendingCall(ClientState& state, Link& link, std::uint16_t id, std::string& receiver,
                          std::uint64_t begin) noexcept
     : state_(state), receiver_(receiver), begin_(begin), id_(id) {
     (void)link;
@@ -167,6 +170,10 @@ void PendingCall::answer(const Frame& frame) noexcept {
     finish(End::answered);
 }
 
+bool PendingCall::concerns(std::string_view worker, ExtKind kind) const noexcept {
+    return receiver_ == worker || (kind == ExtKind::taken && receiver_ == any_worker);
+}
+
 void PendingCall::extension(const Frame& frame, const Extension& extension) {
     switch (extension.kind) {
         case ExtKind::part:
@@ -182,6 +189,12 @@ void PendingCall::extension(const Frame& frame, const Extension& extension) {
         case ExtKind::got:
             return state_.runner->senders().got(*state_.link, receiver_, id_, true,
                                                 static_cast<std::size_t>(extension.number("n")));
+        case ExtKind::taken: {
+            receiver_ = frame.transmitter;
+            const auto member = state_.members.find(receiver_);
+            if (member != state_.members.end()) ++member->second.in_flight;
+            return;
+        }
         case ExtKind::credit:
             if (stream) stream->credit(static_cast<std::size_t>(extension.number("n")));
             return;
@@ -222,7 +235,7 @@ namespace {
 Task<Value> call_once(std::shared_ptr<ClientState> state, CallSpec spec, const Invocation& invocation,
                       std::optional<TimePoint> deadline) {
     Link& link = state->require_link(invocation.function);
-    const std::string receiver = state->choose(spec, invocation.function);
+    std::string receiver = state->choose(spec, invocation.function, spec.duplex != nullptr);
     if (spec.duplex && !state->speaks_weft(receiver))
         throw Error("open " + invocation.function + ": " + receiver +
                     " is no node of weft's, or behind a router that is none; use stream()");
@@ -246,9 +259,11 @@ Task<Value> call_once(std::shared_ptr<ClientState> state, CallSpec spec, const I
         case PendingCall::End::failed:
             throw_failure(receiver, invocation.function, std::move(call.failure));
         case PendingCall::End::timed_out:
-            throw CallTimeout(invocation.function, *spec.limit, std::vector<std::string>(1, receiver));
+            throw CallTimeout(invocation.function, *spec.limit,
+                              std::vector<std::string>(receiver == any_worker ? 0 : 1, receiver));
         default:
-            throw Disconnected("call " + invocation.function + " of " + receiver +
+            throw Disconnected("call " + invocation.function +
+                                   (receiver == any_worker ? std::string() : " of " + receiver) +
                                    ": the connection was lost: " + call.reason +
                                    (call.sent ? "; the request was sent" : "; the request was not sent"),
                                call.sent);
@@ -346,7 +361,8 @@ Duplex open_duplex(std::shared_ptr<ClientState> state, CallSpec spec, std::size_
 
 void send_one(ClientState& state, const CallSpec& spec, const Invocation& invocation) {
     Link& link = state.require_link(invocation.function);
-    state.send_request(link, state.choose(spec, invocation.function), invocation, spec, false);
+    std::string receiver = state.choose(spec, invocation.function, false);
+    state.send_request(link, receiver, invocation, spec, false);
 }
 
 std::size_t send_all(ClientState& state, const CallSpec& spec, const Invocation& invocation) {
@@ -355,14 +371,15 @@ std::size_t send_all(ClientState& state, const CallSpec& spec, const Invocation&
     for (const std::string& target : targets) {
         if (!state.offers(target, invocation.function))
             throw ReceiverNotFound("cast " + invocation.function + ": '" + target + "' does not offer it");
-        state.send_request(link, target, invocation, spec, false);
+        std::string receiver = target;
+        state.send_request(link, receiver, invocation, spec, false);
     }
     return targets.size();
 }
 
 std::string pick(ClientState& state, const CallSpec& spec, const std::string& function) {
     (void)state.require_link(function);
-    return state.choose(spec, function);
+    return state.choose(spec, function, true);
 }
 
 }  // namespace weft::mesh::detail

@@ -281,7 +281,7 @@ std::vector<std::string> ClientState::candidates(std::string_view function) cons
     return it == by_function_.end() ? std::vector<std::string>() : it->second;
 }
 
-const std::string& ClientState::choose(const CallSpec& spec, const std::string& function) {
+const std::string& ClientState::choose(const CallSpec& spec, const std::string& function, bool one) {
     if (!spec.receivers.empty()) {
         const std::string& name = spec.receivers[0];
         const bool own = function.starts_with(own_prefix) && (name.empty() || members.contains(name));
@@ -297,7 +297,12 @@ const std::string& ClientState::choose(const CallSpec& spec, const std::string& 
     const std::size_t turn = ++robin_;
     const std::size_t limit = options.worker_in_flight;
     const bool by_load = spec.balance == Balance::least_loaded;
-    if (!by_load && limit == 0) return names[turn % names.size()];
+    if (!by_load && limit == 0) {
+        // With one there is nothing to choose, and a queue group that we are in could choose us.
+        static const std::string any(any_worker);
+        if (!one && options.nats && names.size() > 1 && !registry->find(function)) return any;
+        return names[turn % names.size()];
+    }
     const std::string* best = nullptr;
     std::size_t fewest = 0;
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -395,7 +400,8 @@ void ClientState::on_frame(Link& from, const Frame& frame) {
 }
 
 bool ClientState::speaks_weft(std::string_view member) const noexcept {
-    return peer_is_weft_ && (peer_is_service_ || member.empty() || weft_members_.contains(member));
+    return peer_is_weft_ &&
+           (peer_is_service_ || member.empty() || member == any_worker || weft_members_.contains(member));
 }
 
 std::size_t ClientState::whole_limit(const Link& on, std::string_view member) const {
@@ -431,7 +437,7 @@ void ClientState::on_extension(Link& from, const Frame& frame, const Extension& 
     if (frame.header.wants_reply || extension.kind == ExtKind::request)
         return runner->extension(link, frame, extension);
     PendingCall* call = pending.get(frame.header.id);
-    if (call && call->receiver() == frame.transmitter) call->extension(frame, extension);
+    if (call && call->concerns(frame.transmitter, extension.kind)) call->extension(frame, extension);
 }
 
 void ClientState::on_end(Link& ended, const std::string& reason) noexcept {

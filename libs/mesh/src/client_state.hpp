@@ -49,15 +49,16 @@ public:
         std::size_t in_flight = 0;
         std::uint64_t order = 0;
     };
-    // Throws ReceiverNotFound.
-    const std::string& choose(const CallSpec& spec, const std::string& function);
+    // Throws ReceiverNotFound. Without `one` it may leave the choice to a NATS cluster (any_worker).
+    const std::string& choose(const CallSpec& spec, const std::string& function, bool one);
     [[nodiscard]] std::vector<std::string> candidates(std::string_view function) const;
     [[nodiscard]] bool offers(std::string_view name, std::string_view function) const;
 
     // Whether the member ("": the server itself) knows weft's extensions, and everyone on the way to it.
     [[nodiscard]] bool speaks_weft(std::string_view member) const noexcept;
-    // Writes a request; gives its id. Throws EncodeError and BusyError.
-    std::uint16_t send_request(Link& to, const std::string& receiver, const Invocation& invocation,
+    // Writes a request; gives its id. Throws EncodeError and BusyError. Large messages need one receiver: it
+    // is chosen then.
+    std::uint16_t send_request(Link& to, std::string& receiver, const Invocation& invocation,
                                const CallSpec& spec, bool wants_reply);
     void forget(std::uint16_t id, const std::string& receiver, bool answered) noexcept;
 
@@ -113,7 +114,7 @@ private:
 // A call that waits for its answer; lives in the frame of the one who waits.
 class PendingCall final : public weft::detail::Waiter, public Timer {
 public:
-    PendingCall(ClientState& state, Link& link, std::uint16_t id, const std::string& receiver,
+    PendingCall(ClientState& state, Link& link, std::uint16_t id, std::string& receiver,
                 std::uint64_t begin) noexcept;
     ~PendingCall();
 
@@ -125,6 +126,7 @@ public:
     [[nodiscard]] End end() const noexcept { return end_; }
 
     [[nodiscard]] const std::string& receiver() const noexcept { return receiver_; }
+    [[nodiscard]] bool concerns(std::string_view worker, ExtKind kind) const noexcept;
     // By the connection: a part of the answer, a value of its stream, what the worker has taken of ours.
     void extension(const Frame& frame, const Extension& extension);
     // By the connection: the answer is here; decoded at once, since the frame's bytes do not stay.
@@ -146,7 +148,7 @@ private:
     ClientState& state_;
     Buffer parts_;
     PartReceipts receipts_;
-    const std::string& receiver_;
+    std::string& receiver_;  // of the one who waits: changes once when it was any_worker
     std::uint64_t begin_;
     std::uint16_t id_;
     End end_ = End::none;

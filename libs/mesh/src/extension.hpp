@@ -28,6 +28,7 @@ enum class ExtKind : std::uint8_t {
     ping = 8,
     pong = 9,
     peers = 10,  // these members are weft's: names, separated by '|'
+    taken = 11,  // of a worker in a NATS cluster: the call that any of several could take is mine
 };
 
 struct Extension {

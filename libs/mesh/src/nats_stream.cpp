@@ -1,36 +1,24 @@
+// A NATS server's connection: joining, calls, what the server says of them.
 #include "nats_stream.hpp"
 
-#include "adapter_stream.hpp"
 #include "call_runner.hpp"
 #include "codec.hpp"
-#include "extension.hpp"
+#include "nats_stream_state.hpp"
 
-#include <weft/core/loop.hpp>
 #include <weft/mesh/error.hpp>
-#include <weft/mesh/handshake.hpp>
 
 #include <algorithm>
-#include <chrono>
-#include <map>
 #include <random>
 
 namespace weft::mesh {
 
 namespace {
 
-using namespace std::chrono_literals;
-
-// Nodes say that they are there this often, and are taken for gone when they have not for so long.
-constexpr Duration announce_interval = 2s;
-constexpr Duration member_lifetime = 7s;
-constexpr std::size_t instance_size = 16;
-constexpr std::size_t max_members = 100'000;
-
 std::string new_instance() {
     static constexpr char hex[] = "0123456789abcdef";
     std::random_device random;
     std::string out;
-    for (std::size_t i = 0; i < instance_size; i += 8)
+    for (std::size_t i = 0; i < nats_instance_size; i += 8)
         for (unsigned bits = random(), j = 0; j < 8; ++j, bits >>= 4) out += hex[bits & 15];
     return out;
 }
@@ -39,107 +27,37 @@ std::string_view text_of(std::span<const std::byte> bytes) noexcept {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-class NatsStream final : public AdapterStream, private NatsParser::Handler, private Timer {
-public:
-    NatsStream(NatsConnection connection, NatsServer server, std::string prefix,
-               std::shared_ptr<NatsServers> servers)
-        : AdapterStream(std::move(connection.stream)),
-          server_(std::move(server)),
-          servers_(std::move(servers)),
-          prefix_(std::move(prefix)),
-          seen_(std::move(connection.rest)),
-          max_frame_(nats_frame_limit(connection.info.max_payload)),
-          instance_(new_instance()) {
-        learn(connection.info);
+}  // namespace
+
+NatsStream::NatsStream(NatsConnection connection, NatsServer server, std::string prefix,
+                       std::shared_ptr<NatsServers> servers)
+    : AdapterStream(std::move(connection.stream)),
+      server_(std::move(server)),
+      servers_(std::move(servers)),
+      prefix_(std::move(prefix)),
+      seen_(std::move(connection.rest)),
+      max_frame_(nats_frame_limit(connection.info.max_payload)),
+      instance_(new_instance()) {
+    learn(connection.info);
+}
+
+IoResult NatsStream::try_read(std::span<std::byte> buffer) {
+    if (!seen_.empty()) {
+        const std::string seen = std::exchange(seen_, std::string());
+        from_peer(std::as_bytes(std::span(seen)));
     }
-    ~NatsStream() override { disarm(); }
+    return AdapterStream::try_read(buffer);
+}
 
-    IoResult try_read(std::span<std::byte> buffer) override {
-        if (!seen_.empty()) {
-            const std::string seen = std::exchange(seen_, std::string());
-            from_peer(std::as_bytes(std::span(seen)));
-        }
-        return AdapterStream::try_read(buffer);
-    }
-
-    void close() noexcept override {
-        disarm();
-        try {
-            leave();
-            flush();
-        } catch (...) {  // it is lost already
-        }
-        AdapterStream::close();
-    }
-
-private:
-    struct Known {
-        Member member;
-        std::string instance;
-        TimePoint heard;
-    };
-
-    void from_peer(std::span<const std::byte> bytes) override {
-        parser_.feed(bytes, *this);
+void NatsStream::close() noexcept {
+    disarm();
+    try {
+        leave();
         flush();
+    } catch (...) {  // it is lost already
     }
-    void from_link(std::span<const std::byte> bytes) override;
-    void say_goodbye() override { leave(); }
-    [[nodiscard]] bool ended() const noexcept override { return refused_; }
-    void fire() noexcept override;
-
-    void on_info(std::string_view json) override;
-    void on_message(const NatsMessage& message) override;
-    void on_ping() override { out_.append(std::string_view("PONG\r\n")); }
-    void on_pong() override;
-    void on_error(std::string_view text) override;
-
-    // What the link sends.
-    void frame(const Frame& frame);
-    void introduce(const Frame& frame);
-    void answer_failure(const Frame& request, const std::string& type, const std::string& text);
-    // What others publish.
-    void take_frame(std::span<const std::byte> raw);
-    void take_member(std::string_view text, bool joins);
-    void take_leaver(std::string_view text);
-    void no_responders(std::string_view subject);
-    void forbidden(std::string_view text);
-
-    void learn(const NatsInfo& info);
-    void join();
-    void leave();
-    void remove(const std::string& name);
-    void fail_calls_to(const std::string& name);
-    void tell(const Member& member, bool is_new);
-    void event(std::string_view type, std::string_view member);
-    void reply_handshake(const std::optional<std::string>& error);
-    [[nodiscard]] std::string announcement(char kind) const;
-    [[nodiscard]] std::string node(std::string_view name) const {
-        return prefix_ + ".node." + nats_token(name);
-    }
-    [[nodiscard]] std::string events() const { return prefix_ + ".ev"; }
-    [[nodiscard]] std::string errors() const { return prefix_ + ".err." + nats_token(self_.name) + "."; }
-    void publish(std::string_view subject, std::string_view reply, std::string_view head,
-                 std::span<const std::byte> data = {});
-
-    NatsServer server_;
-    std::shared_ptr<NatsServers> servers_;
-    std::string prefix_;
-    std::string seen_;  // of the server's, while it was connected to
-    std::size_t max_frame_;
-    std::string instance_;
-    NatsParser parser_;
-    Buffer in_;  // a frame of the link's, while it is cut
-    std::size_t syn_left_ = syn.size();
-    Member self_;
-    std::uint16_t handshake_id_ = 0;
-    std::map<std::string, Known, std::less<>> members_;
-    std::map<std::uint16_t, std::string> in_flight_;  // calls of ours: who has them
-    std::size_t pings_ = 0;                           // of the link's, passed on
-    bool introduced_ = false;
-    bool joined_ = false;
-    bool refused_ = false;
-};
+    AdapterStream::close();
+}
 
 void NatsStream::publish(std::string_view subject, std::string_view reply, std::string_view head,
                          std::span<const std::byte> data) {
@@ -155,15 +73,6 @@ void NatsStream::publish(std::string_view subject, std::string_view reply, std::
     out_.append(head);
     out_.append(data);
     out_.append(std::string_view("\r\n"));
-}
-
-std::string NatsStream::announcement(char kind) const {
-    Handshake handshake;
-    handshake.type = "client;weft=1";
-    handshake.members.push_back(self_);
-    Buffer json;
-    write_handshake(handshake, json);
-    return kind + instance_ + std::string(json.text());
 }
 
 // --- the server ---------------------------------------------------------------------------------------
@@ -196,15 +105,36 @@ void NatsStream::join() {
     connect += "}\r\n";
     connect += "SUB " + events() + " 1\r\nSUB " + node(self_.name) + " 2\r\nSUB " + errors() + "* 3\r\n";
     out_.append(std::string_view(connect));
+    subscribe_functions();
     publish(events(), {}, announcement('H'));
     out_.append(std::string_view("PING\r\n"));
+}
+
+// One queue group a function: NATS gives each call to one of those that are there now.
+void NatsStream::subscribe_functions() {
+    const auto& offered = self_.methods;
+    for (auto it = functions_.begin(); it != functions_.end();) {
+        if (std::find(offered.begin(), offered.end(), it->first) != offered.end()) {
+            ++it;
+            continue;
+        }
+        out_.append(std::string_view("UNSUB " + std::to_string(it->second) + "\r\n"));
+        it = functions_.erase(it);
+    }
+    for (const std::string& function : offered) {
+        const auto [it, is_new] = functions_.emplace(function, last_subscription_ + 1);
+        if (!is_new) continue;
+        ++last_subscription_;
+        out_.append(
+            std::string_view("SUB " + group(function) + " workers " + std::to_string(it->second) + "\r\n"));
+    }
 }
 
 void NatsStream::on_pong() {
     if (!joined_) {
         joined_ = true;
         reply_handshake(std::nullopt);
-        Loop::current().arm_after(*this, announce_interval);
+        Loop::current().arm_after(*this, nats_announce_interval);
         return;
     }
     if (pings_ == 0) return;
@@ -224,17 +154,19 @@ void NatsStream::on_error(std::string_view text) {
 
 // "'Permissions Violation for Publish to "a.b"'": the connection lives, what was published there does not.
 void NatsStream::forbidden(std::string_view text) {
-    for (auto it = in_flight_.begin(); it != in_flight_.end();) {
-        if (text.find('"' + node(it->second) + '"') == std::string_view::npos) {
-            ++it;
-            continue;
-        }
-        Frame request;
-        request.header.id = it->first;
-        const std::string name = it->second;
-        it = in_flight_.erase(it);
-        answer_failure(request, "ReceiverNotFound", "the NATS server lets nobody here call '" + name + "'");
-    }
+    std::vector<std::uint16_t> ids;
+    for (const auto& [id, asked] : in_flight_)
+        if (text.find('"' + asked.subject + '"') != std::string_view::npos) ids.push_back(id);
+    for (const std::uint16_t id : ids)
+        fail(id, "ReceiverNotFound",
+             "the NATS server lets nobody here publish to " + in_flight_.at(id).subject);
+}
+
+void NatsStream::fail(std::uint16_t id, const std::string& type, const std::string& text) {
+    Frame request;
+    request.header.id = id;
+    in_flight_.erase(id);
+    answer_failure(request, type, text);
 }
 
 void NatsStream::reply_handshake(const std::optional<std::string>& error) {
@@ -268,6 +200,9 @@ void NatsStream::on_message(const NatsMessage& message) {
     if (message.headers.starts_with("NATS/1.0 503")) return no_responders(message.subject);
     const std::string_view text = text_of(message.payload);
     if (text.empty()) return;
+    if (text[0] == 'F' &&
+        message.subject.substr(std::min(prefix_.size(), message.subject.size())).starts_with(".fn."))
+        return take_shared(message.payload.subspan(1));
     switch (text[0]) {
         case 'F':
             return take_frame(message.payload.subspan(1));
@@ -293,7 +228,7 @@ void NatsStream::take_frame(std::span<const std::byte> raw) {
         case Flag::error: {
             // As a router does: only the one that was asked may answer, and once.
             const auto asked = in_flight_.find(header.id);
-            if (asked == in_flight_.end() || asked->second != frame.transmitter) return;
+            if (asked == in_flight_.end() || asked->second.who != frame.transmitter) return;
             in_flight_.erase(asked);
             break;
         }
@@ -302,7 +237,8 @@ void NatsStream::take_frame(std::span<const std::byte> raw) {
         case Flag::extension: {
             Extension extension;
             if (!parse_extension(frame.data, extension)) return;
-            if (extension.kind >= ExtKind::ping) return;
+            if (extension.kind == ExtKind::taken ? !take_claim(frame) : extension.kind >= ExtKind::ping)
+                return;
             break;
         }
         default:
@@ -311,40 +247,48 @@ void NatsStream::take_frame(std::span<const std::byte> raw) {
     plain_.append(raw);
 }
 
-void NatsStream::take_member(std::string_view text, bool joins) {
-    if (text.size() < instance_size) return;
-    const std::string instance(text.substr(0, instance_size));
-    if (instance == instance_) return;
-    Handshake handshake;
-    std::string why;
-    if (!read_handshake(std::as_bytes(std::span(text.substr(instance_size))), handshake, why)) return;
-    if (handshake.members.size() != 1) return;
-    Member& member = handshake.members[0];
-    if (member.name == self_.name) {
-        if (joins && joined_) event("evicted", self_.name);
+// A call of the queue group's: ours now, as if it had been for us from the beginning.
+void NatsStream::take_shared(std::span<const std::byte> raw) {
+    FrameHeader header;
+    Frame frame;
+    if (raw.size() < header_size || parse_header(raw.data(), header) != FrameFault::none) return;
+    if (header.frame_size() != raw.size() || parse_frame(raw, header, frame) != FrameFault::none) return;
+    if (frame.receiver != any_worker) return;
+    if (header.flag == Flag::extension) {
+        Extension extension;
+        if (!parse_extension(frame.data, extension) || extension.kind != ExtKind::request) return;
+    } else if (header.flag != Flag::request) {
         return;
     }
-    if (joins) publish(node(member.name), {}, announcement('A'));
-    auto it = members_.find(member.name);
-    if (it != members_.end() && it->second.instance != instance) {
-        remove(std::string(member.name));
-        it = members_.end();
+    if (header.wants_reply) {
+        FrameHeader claim;
+        claim.id = header.id;
+        say(frame.transmitter, claim, ExtKind::taken);
     }
-    const bool is_new = it == members_.end();
-    if (is_new && members_.size() >= max_members) return;
-    Known& known = members_[member.name];
-    known.heard = Loop::current().now();
-    known.instance = instance;
-    if (!is_new && known.member.methods == member.methods) return;
-    known.member = std::move(member);
-    if (joined_) tell(known.member, is_new);
+    FrameWriter writer(plain_, frame.transmitter, self_.name, frame.function);
+    plain_.append(frame.data);
+    (void)writer.finish(header);
 }
 
-void NatsStream::take_leaver(std::string_view text) {
-    if (text.size() < instance_size) return;
-    const auto it = members_.find(text.substr(instance_size));
-    if (it != members_.end() && it->second.instance == text.substr(0, instance_size))
-        remove(std::string(it->first));
+// A worker says that it has a call of ours. False when that is nothing for the link.
+bool NatsStream::take_claim(const Frame& frame) {
+    const auto asked = in_flight_.find(frame.header.id);
+    if (asked == in_flight_.end() || asked->second.who != any_worker) return false;
+    asked->second.who = frame.transmitter;
+    if (!asked->second.cancelled) return true;
+    FrameHeader header;
+    header.id = frame.header.id;
+    header.wants_reply = true;
+    say(frame.transmitter, header, ExtKind::cancel);
+    return false;
+}
+
+void NatsStream::say(std::string_view to, FrameHeader header, ExtKind kind) {
+    Buffer frame;
+    FrameWriter writer(frame, self_.name, to, "");
+    append_extension_head(kind, {}, frame);
+    header.flag = Flag::extension;
+    if (writer.finish(header)) publish(node(to), {}, "F", frame.bytes());
 }
 
 void NatsStream::no_responders(std::string_view subject) {
@@ -357,79 +301,13 @@ void NatsStream::no_responders(std::string_view subject) {
     }
     const auto asked = in_flight_.find(static_cast<std::uint16_t>(id));
     if (asked == in_flight_.end()) return;
-    const std::string name = asked->second;
-    in_flight_.erase(asked);
-    Frame request;
-    request.header.id = static_cast<std::uint16_t>(id);
-    answer_failure(request, "ReceiverNotFound", "'" + name + "' is gone; the call was not delivered");
+    const std::string name = asked->second.who;
+    if (name == any_worker)
+        return fail(static_cast<std::uint16_t>(id), "ReceiverNotFound",
+                    "nobody offers it any more; the call was not delivered");
+    fail(static_cast<std::uint16_t>(id), "ReceiverNotFound",
+         "'" + name + "' is gone; the call was not delivered");
     remove(name);
-}
-
-void NatsStream::tell(const Member& member, bool is_new) {
-    FrameHeader header;
-    header.flag = Flag::extension;
-    if (is_new) {
-        FrameWriter peers(plain_, "", "", "");
-        append_extension_head(ExtKind::peers, {}, plain_);
-        plain_.append(std::string_view(member.name));
-        (void)peers.finish(header);
-    }
-    const Member* const one[] = {&member};
-    FrameWriter writer(plain_, "", "", "");
-    write_handshake("router;weft=1", one, plain_);
-    header.flag = Flag::handshake;
-    header.serde = Serde::json;
-    (void)writer.finish(header);
-    if (is_new) event("connected", member.name);
-}
-
-void NatsStream::event(std::string_view type, std::string_view member) {
-    FrameWriter writer(plain_, "", "", "");
-    write_event(type, member, plain_);
-    FrameHeader header;
-    header.flag = Flag::events;
-    header.serde = Serde::json;
-    (void)writer.finish(header);
-}
-
-void NatsStream::remove(const std::string& name) {
-    if (members_.erase(name) != 0 && joined_) event("disconnected", name);
-    fail_calls_to(name);
-}
-
-void NatsStream::fail_calls_to(const std::string& name) {
-    for (auto it = in_flight_.begin(); it != in_flight_.end();) {
-        if (it->second != name) {
-            ++it;
-            continue;
-        }
-        Frame request;
-        request.header.id = it->first;
-        it = in_flight_.erase(it);
-        answer_failure(request, "TransmissionFailure", "the receiver left before it answered");
-    }
-}
-
-void NatsStream::fire() noexcept {
-    try {
-        const TimePoint now = Loop::current().now();
-        std::vector<std::string> gone;
-        for (const auto& [name, known] : members_)
-            if (now - known.heard > member_lifetime) gone.push_back(name);
-        for (const std::string& name : gone) remove(name);
-        publish(events(), {}, announcement('A'));
-        flush();
-        if (!plain_.empty()) wake_reader();
-    } catch (...) {  // the link notices what is wrong with the connection
-    }
-    Loop::current().arm_after(*this, announce_interval);
-}
-
-void NatsStream::leave() {
-    if (!joined_) return;
-    joined_ = false;
-    disarm();
-    publish(events(), {}, "L" + instance_ + self_.name);
 }
 
 // --- the link -----------------------------------------------------------------------------------------
@@ -469,6 +347,7 @@ void NatsStream::introduce(const Frame& frame) {
     handshake_id_ = frame.header.id;
     introduced_ = true;
     if (joined_) {
+        subscribe_functions();
         publish(events(), {}, announcement('A'));
         reply_handshake(std::nullopt);
     } else {
@@ -499,6 +378,7 @@ void NatsStream::frame(const Frame& frame) {
             return;
         }
         is_request = extension.kind == ExtKind::request;
+        if (extension.kind == ExtKind::cancel && frame.receiver == any_worker) return cancel_untaken(frame);
     }
     const bool answered = is_request && header.wants_reply;
     if (frame.receiver.empty() || frame.raw.size() > max_frame_) {
@@ -508,15 +388,26 @@ void NatsStream::frame(const Frame& frame) {
                                                   : "the message is larger than NATS takes");
         return;
     }
+    const std::string subject = frame.receiver == any_worker ? group(frame.function) : node(frame.receiver);
     std::string reply;
     if (answered) {
-        in_flight_.insert_or_assign(header.id, std::string(frame.receiver));
+        Asked& asked = in_flight_[header.id];
+        asked = Asked();
+        asked.who = frame.receiver;
+        asked.subject = subject;
+        asked.since = Loop::current().now();
         reply = errors() + std::to_string(header.id);
     }
-    publish(node(frame.receiver), reply, "F", frame.raw);
+    publish(subject, reply, "F", frame.raw);
 }
 
-}  // namespace
+// The caller gave up before it heard who has the call.
+void NatsStream::cancel_untaken(const Frame& frame) {
+    const auto asked = in_flight_.find(frame.header.id);
+    if (asked == in_flight_.end()) return;
+    asked->second.cancelled = true;
+    if (asked->second.who != any_worker) say(asked->second.who, frame.header, ExtKind::cancel);
+}
 
 std::unique_ptr<Stream> make_nats_stream(NatsConnection connection, NatsServer server, std::string prefix,
                                          std::shared_ptr<NatsServers> servers) {

@@ -1,9 +1,9 @@
 // A NATS cluster in a router's place: to the link this is a router's connection, to the NATS server a client.
 //
-// Subjects below the prefix P: P.node.<name> is a node's own, P.ev what all of them hear. A message's first
-// byte says what it is: F a frame of the mesh; H somebody joins and wants to hear of the others; A somebody
-// is there; L somebody leaves. H, A and L go on with 16 hex digits, another for each connection, and a
-// handshake in JSON (L: the name).
+// Subjects below the prefix P: P.node.<name> is a node's own, P.fn.<function> a queue group of all that offer
+// the function, P.ev what all of them hear. A message's first byte says what it is: F a frame of the mesh; H
+// somebody joins and wants to hear of the others; A somebody is there; L somebody leaves. H, A and L go on
+// with 16 hex digits, another for each connection, and a handshake in JSON (L: the name).
 #pragma once
 
 #include "nats_connect.hpp"
@@ -14,6 +14,10 @@
 #include <string>
 
 namespace weft::mesh {
+
+// The receiver of a request that any worker may take, as the queue group decides; no node can have that name.
+// The worker says at once that the call is its own (ExtKind::taken).
+inline constexpr std::string_view any_worker = ",";
 
 // The largest frame that is published, where the server takes it.
 inline constexpr std::size_t nats_max_frame = (std::size_t{1} << 20) - (std::size_t{16} << 10);

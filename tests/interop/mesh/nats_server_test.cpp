@@ -118,6 +118,110 @@ TEST(Nats, callers_of_a_worker_that_dies_hear_of_it) {
     weft::testing::run(body(), 60s);
 }
 
+// Workers that offer the same.
+class Workers {
+public:
+    Workers(const NatsProcess& server, std::size_t count) {
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::string name = "worker" + std::to_string(i);
+            auto worker = std::make_unique<Client>(Options(name).host(server.url()).workers(4));
+            worker->callback("who", [name] { return name; });
+            worker->callback("size", [](const Bytes& bytes) { return bytes.size(); });
+            worker->callback("zeros", [](std::size_t n) { return Bytes(n); });
+            worker->callback("hang", [this, name]() -> Task<void> {
+                hangs_at = name;
+                hangs.set();
+                try {
+                    co_await sleep(1h);
+                } catch (const Cancelled&) {
+                    cancelled.set();
+                    throw;
+                }
+            });
+            all.push_back(std::move(worker));
+        }
+    }
+    Task<void> connect() {
+        for (const auto& worker : all) co_await worker->connect();
+    }
+    std::vector<std::unique_ptr<Client>> all;
+    Event hangs;
+    Event cancelled;
+    std::string hangs_at;
+};
+
+TEST(NatsQueueGroup, gives_each_call_to_one_of_those_that_are_there) {
+    auto body = []() -> Task<void> {
+        auto server = co_await NatsProcess::start();
+        Workers workers(*server, 3);
+        co_await workers.connect();
+        Client caller(Options("caller").host(server->url()));
+        auto conn = co_await caller.connect();
+        // One that says it offers the same, and is dead: NATS does not ask it.
+        NatsTalker ghost = co_await NatsTalker::connect(server->port);
+        co_await ghost.publish("weft.ev", R"(A0123456789abcdef{"meta":{"type":"client;weft=1","error":null},)"
+                                          R"("members":[{"name":"ghost","methods":["who"]}]})");
+        co_await conn.wait_for_members(10s, "worker0", "worker1", "worker2", "ghost");
+        std::map<std::string, int> answered;
+        for (int i = 0; i < 100; ++i) {
+            const std::string name = co_await conn.rpc(10s).call<std::string>("who");
+            ++answered[name];
+        }
+        EXPECT_EQ(answered.size(), 3u);
+        conn.rpc_nowait().call("who");
+        // Too large for one message: the caller chooses.
+        const Bytes large(3'000'000);
+        const std::size_t size = co_await conn.rpc(20s).call<std::size_t>("size", large);
+        EXPECT_EQ(size, large.size());
+        const Bytes back = co_await conn.rpc(20s).call<Bytes>("zeros", 3'000'000);
+        EXPECT_EQ(back, large);
+    };
+    weft::testing::run(body(), 60s);
+}
+
+TEST(NatsQueueGroup, tells_the_worker_that_took_a_call_when_its_caller_gives_up) {
+    auto body = []() -> Task<void> {
+        auto server = co_await NatsProcess::start();
+        Workers workers(*server, 2);
+        co_await workers.connect();
+        Client caller(Options("caller").host(server->url()));
+        auto conn = co_await caller.connect();
+        co_await conn.wait_for_members(10s, "worker0", "worker1");
+        auto call = spawn(error_of<weft::Error>(conn.rpc().call<void>("hang")), "call");
+        co_await workers.hangs.wait();
+        call.cancel();
+        co_await workers.cancelled.wait();
+        // Before the worker could say that it has the call, even.
+        workers.hangs.clear();
+        workers.cancelled.clear();
+        auto quick = spawn(error_of<weft::Error>(conn.rpc().call<void>("hang")), "quick");
+        co_await yield();
+        quick.cancel();
+        co_await workers.cancelled.wait();
+        std::string who = co_await conn.rpc(10s).call<std::string>("who");
+        EXPECT_THAT(who, ::testing::StartsWith("worker"));
+    };
+    weft::testing::run(body(), 60s);
+}
+
+TEST(NatsQueueGroup, fails_the_calls_of_the_worker_that_had_them) {
+    auto body = []() -> Task<void> {
+        auto server = co_await NatsProcess::start();
+        Workers workers(*server, 2);
+        co_await workers.connect();
+        Client caller(Options("caller").host(server->url()));
+        auto conn = co_await caller.connect();
+        co_await conn.wait_for_members(10s, "worker0", "worker1");
+        auto call = spawn(error_of<Disconnected>(conn.rpc().call<void>("hang")), "call");
+        co_await workers.hangs.wait();
+        auto& gone = workers.all.at(workers.hangs_at == "worker0" ? 0 : 1);
+        gone.reset();
+        const std::string text = co_await std::move(call);
+        EXPECT_THAT(text, ::testing::HasSubstr("left before it answered"));
+    };
+    weft::testing::run(body(), 60s);
+}
+
 TEST(Nats, a_name_belongs_to_the_last_one_that_took_it) {
     auto body = []() -> Task<void> {
         auto server = co_await NatsProcess::start();

@@ -31,8 +31,11 @@ namespace weft::mesh {
 
 // How a call picks its receiver among those that offer the function.
 enum class Balance {
-    round_robin,   // daffi's way: one counter for the whole connection
-    least_loaded,  // the one with the fewest calls of this client in flight; round robin among equals
+    // daffi's way: one counter for the whole connection. In a NATS cluster with several that offer it: the
+    // choice is NATS' own, one of those that are there at that moment.
+    round_robin,
+    // The one with the fewest calls of this client in flight; round robin among equals.
+    least_loaded,
 };
 
 // One receiver's outcome of a cast.
