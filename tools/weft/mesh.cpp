@@ -333,6 +333,7 @@ void add_mesh_command(CLI::App& app, int& status) {
         router, [command](CLI::App& sub) {
             sub.add_option("--name", command->name, "Its name")->capture_default_str();
             sub.add_flag("-q,--quiet", command->quiet, "Do not tell who comes and goes");
+            sub.add_flag("--metrics", command->metrics, "Answer GET /metrics with counters, for Prometheus");
         });
 }
 

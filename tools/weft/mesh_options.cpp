@@ -21,13 +21,16 @@ std::pair<std::string, std::uint16_t> split_address(const std::string& at) {
     const char* end = at.data() + at.size();
     if (colon == std::string::npos || colon == 0 ||
         std::from_chars(at.data() + colon + 1, end, port).ptr != end || colon + 1 == at.size())
-        throw UsageError("--at '" + at + "': it is HOST:PORT, or the path of a unix socket");
+        throw UsageError("--at '" + at +
+                         "': it is HOST:PORT, the path of a unix socket, or nats://HOST:PORT");
     std::string host = at.substr(0, colon);
     if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
     return {std::move(host), port};
 }
 
 mesh::Options place(const MeshOptions& options) {
+    if (options.at.starts_with("nats://") || options.at.starts_with("tls://"))
+        return mesh::Options(options.name).host(options.at).token(options.token);
     auto [host, port] = split_address(options.at);
     return mesh::Options(options.name).host(std::move(host)).port(port).token(options.token);
 }
@@ -36,7 +39,9 @@ mesh::Options place(const MeshOptions& options) {
 
 void MeshOptions::add_to(CLI::App& command) {
     command
-        .add_option("--at", at, "The router or service: HOST:PORT, [IPV6]:PORT, or the path of a unix socket")
+        .add_option(
+            "--at", at,
+            "The router or service: HOST:PORT, [IPV6]:PORT, the path of a unix socket, or nats://HOST:PORT")
         ->capture_default_str()
         ->envname("WEFT_MESH_AT");
     command.add_option("--token", token, "The shared token, when the router wants one")
@@ -61,7 +66,7 @@ mesh::Options MeshOptions::client() const {
 }
 
 mesh::Options MeshOptions::router() const {
-    mesh::Options out = place(*this);
+    mesh::Options out = place(*this).metrics(metrics);
     if (tls || !ca.empty() || !certificate.empty()) {
         TlsContext context = TlsContext::server(TlsIdentity::from_files(certificate, key));
         if (!ca.empty())

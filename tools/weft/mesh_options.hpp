@@ -23,6 +23,7 @@ struct MeshOptions {
     double timeout = 5;
     bool tls = false;
     bool insecure = false;
+    bool metrics = false;  // of a router
 
     // Where to connect: --at, --token and what belongs to TLS.
     void add_to(CLI::App& command);

@@ -1,5 +1,7 @@
 #include "acceptor.hpp"
 
+#include "websocket_stream.hpp"
+
 #include <weft/core/error.hpp>
 #include <weft/core/task_group.hpp>
 #include <weft/core/timeout.hpp>
@@ -10,10 +12,16 @@
 
 namespace weft::mesh {
 
-void Acceptor::start(std::shared_ptr<Acceptor> self, Accepted accepted) {
+void Acceptor::start(std::shared_ptr<Acceptor> self, Accepted accepted,
+                     std::function<std::string()> metrics) {
     if (listener_) throw InitializationError(options_.name + ": it was started already");
     listener_.emplace(options_.listen_address());
     accepted_ = std::move(accepted);
+    auto web = std::make_shared<WebAccess>();
+    web->origins = options_.web_origins;
+    web->token = options_.token;
+    if (options_.metrics) web->metrics = std::move(metrics);
+    web_ = std::move(web);
     task_ = spawn(accept_loop(std::move(self)), options_.name + " accepts");
 }
 
@@ -27,7 +35,7 @@ Task<void> Acceptor::greet(std::shared_ptr<Acceptor> self, std::unique_ptr<Strea
         if (auto certificate = tls->peer_certificate()) names = std::move(certificate->dns_names);
         auto link = std::make_shared<Link>(std::move(tls), LinkRole::server, self->options_.stall_limit,
                                            std::move(names));
-        link->allow_origins(self->options_.web_origins);
+        link->allow_web(self->web_);
         self->accepted_(std::move(link));
     } catch (const weft::Error& error) {
         self->options_.log(self->options_.name + ": refused " + peer + ": " + error.what());
@@ -44,7 +52,7 @@ Task<void> Acceptor::accept_loop(std::shared_ptr<Acceptor> self) {
             }
             auto link =
                 std::make_shared<Link>(std::move(stream), LinkRole::server, self->options_.stall_limit);
-            link->allow_origins(self->options_.web_origins);
+            link->allow_web(self->web_);
             self->accepted_(std::move(link));
         }
     };

@@ -22,7 +22,8 @@ public:
 
     // Calls `accepted` with each link, which it must start. `self` is what keeps this acceptor alive.
     using Accepted = std::function<void(std::shared_ptr<Link>)>;
-    void start(std::shared_ptr<Acceptor> self, Accepted accepted);
+    // `metrics` gives the text for Prometheus, where the options want that.
+    void start(std::shared_ptr<Acceptor> self, Accepted accepted, std::function<std::string()> metrics);
     [[nodiscard]] std::uint16_t port() const noexcept { return listener_ ? listener_->port() : 0; }
     [[nodiscard]] bool running() const noexcept { return listener_ && !stopped_.is_set(); }
 
@@ -38,6 +39,7 @@ private:
     const OptionsAccess& options_;  // the owner's, which outlives this
     std::optional<Listener> listener_;
     Accepted accepted_;
+    std::shared_ptr<const WebAccess> web_;
     TaskHandle<void> task_;
     Event stopped_;
     std::exception_ptr error_;

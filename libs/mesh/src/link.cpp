@@ -166,7 +166,7 @@ std::size_t Link::skip_preamble(std::span<const std::byte> bytes) {
     if (preamble_left_ == syn.size() && !bytes.empty()) {
         const auto first = std::to_integer<char>(bytes[0]);
         if (first == 'G' || first == 'g') {
-            stream_ = make_websocket_stream(std::move(stream_), bytes, std::move(origins_));
+            stream_ = make_websocket_stream(std::move(stream_), bytes, std::move(web_));
             preamble_left_ = 0;  // no SYN there
             return bytes.size();
         }

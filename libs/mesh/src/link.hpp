@@ -21,6 +21,7 @@ namespace weft::mesh {
 
 class Link;
 struct Extension;
+struct WebAccess;
 
 // What owns links. Called on the loop's thread.
 class LinkHandler {
@@ -48,8 +49,8 @@ public:
     Link(const Link&) = delete;
     Link& operator=(const Link&) = delete;
 
-    // Pages that may come by WebSocket; none given: all.
-    void allow_origins(std::vector<std::string> origins) { origins_ = std::move(origins); }
+    // What may come by HTTP; null: every WebSocket.
+    void allow_web(std::shared_ptr<const WebAccess> access) noexcept { web_ = std::move(access); }
 
     // Starts reading; `handler` is part of what `owner` keeps alive.
     static void start(const std::shared_ptr<Link>& self, std::shared_ptr<LinkHandler> handler);
@@ -133,7 +134,7 @@ private:
     std::unique_ptr<Stream> stream_;
     std::string peer_;
     std::vector<std::string> names_;
-    std::vector<std::string> origins_;
+    std::shared_ptr<const WebAccess> web_;
     std::string reason_;
     std::weak_ptr<Link> self_;
     Loop* loop_;

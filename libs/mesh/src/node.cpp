@@ -45,6 +45,7 @@ OptionsAccess::OptionsAccess(Options o)
       backoff_first(o.backoff_first_),
       backoff_last(o.backoff_last_),
       port(o.port_),
+      metrics(o.metrics_),
       reconnect(o.reconnect_),
       names_from_certificates(o.names_from_certificates_) {
     if (name.empty()) name = default_name();
@@ -57,6 +58,9 @@ OptionsAccess::OptionsAccess(Options o)
     if (token.find(';') != std::string::npos || !valid_utf8(token))
         throw InitializationError(name + ": the token is UTF-8 without ';'");
     if (NatsUrl::is_one(host)) nats.emplace(host);
+    if (nats && metrics)
+        throw InitializationError(
+            name + ": metrics() are asked for at a server's port, and NATS has it; use stats()");
     if (unix_path.empty() && host.starts_with('/')) unix_path = std::exchange(host, std::string());
     if (unix_path.empty() && host.empty()) host = "127.0.0.1";
     if (tls_name.empty() && !nats) tls_name = unix_path.empty() ? host : "localhost";

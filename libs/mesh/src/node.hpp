@@ -37,6 +37,7 @@ struct OptionsAccess {
     Duration backoff_first;
     Duration backoff_last;
     std::uint16_t port;
+    bool metrics;
     bool reconnect;
     bool names_from_certificates;
 

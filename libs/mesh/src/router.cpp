@@ -1,6 +1,7 @@
 #include "call_runner.hpp"
 #include "extension.hpp"
 #include "router_state.hpp"
+#include "websocket_stream.hpp"
 
 #include <weft/mesh/error.hpp>
 #include <weft/mesh/router.hpp>
@@ -50,7 +51,11 @@ void Router::State::start() {
     if (options.nats) throw InitializationError(options.name + ": a NATS cluster needs no Router");
     auto fresh = std::make_shared<Acceptor>(options);
     fresh->start(
-        fresh, [self = shared_from_this()](std::shared_ptr<Link> link) { self->accepted(std::move(link)); });
+        fresh, [self = shared_from_this()](std::shared_ptr<Link> link) { self->accepted(std::move(link)); },
+        [weak = weak_from_this()] {
+            const auto self = weak.lock();
+            return self ? self->stats().prometheus() : std::string();
+        });
     acceptor = std::move(fresh);
 }
 
@@ -118,7 +123,7 @@ void Router::State::on_end(Link& link, const std::string& reason) noexcept {
         who += " " + entry->member.name;
         peer.names.push_back(entry->member.name);
     }
-    options.log(options.name + ": " + who + " is gone: " + reason);
+    if (reason != metrics_served) options.log(options.name + ": " + who + " is gone: " + reason);
     while (!peer.entries.empty()) remove_entry(*peer.entries.back(), MemberEvent::Kind::left, reason);
     fail_calls_to(peer);
     // What this peer called and others still work on: their answers would find nobody.

@@ -4,6 +4,7 @@
 #include "events.hpp"
 #include "extension.hpp"
 #include "inspect.hpp"
+#include "websocket_stream.hpp"
 
 #include <weft/mesh/error.hpp>
 #include <weft/mesh/handshake.hpp>
@@ -171,7 +172,11 @@ void Service::State::start() {
     if (options.nats) return start_remote();
     auto fresh = std::make_shared<Acceptor>(options);
     fresh->start(
-        fresh, [self = shared_from_this()](std::shared_ptr<Link> link) { self->accepted(std::move(link)); });
+        fresh, [self = shared_from_this()](std::shared_ptr<Link> link) { self->accepted(std::move(link)); },
+        [weak = weak_from_this()] {
+            const auto self = weak.lock();
+            return self ? self->all_stats().prometheus() : std::string();
+        });
     acceptor = std::move(fresh);
     registry->listen(weak_from_this(), [this] {
         for (auto& [link, peer] : peers)
@@ -248,7 +253,8 @@ void Service::State::forget_name(Peer& peer, MemberEvent::Kind kind, const std::
 void Service::State::on_end(Link& link, const std::string& reason) noexcept {
     const auto it = peers.find(&link);
     if (it == peers.end()) return;
-    options.log(options.name + ": " + link.peer() + " " + it->second.name + " is gone: " + reason);
+    if (reason != metrics_served)
+        options.log(options.name + ": " + link.peer() + " " + it->second.name + " is gone: " + reason);
     forget_name(it->second, MemberEvent::Kind::left, reason);
     runner->forget(link);
     peers.erase(it);

@@ -24,27 +24,33 @@ std::string escaped(const std::string& label) {
 std::string NodeStats::prometheus() const {
     std::string out;
     const std::string label = "node=\"" + escaped(node) + "\"";
-    const auto metric = [&](const char* name, const char* type, std::uint64_t value) {
-        out += std::string("# TYPE weft_mesh_") + name + " " + type + "\nweft_mesh_" + name + "{" + label +
-               "} " + std::to_string(value) + "\n";
+    const auto head = [&](const std::string& name, const char* type, const char* help) {
+        out += "# HELP weft_mesh_" + name + " " + help + "\n# TYPE weft_mesh_" + name + " " + type + "\n";
     };
-    metric("members", "gauge", members);
-    metric("frames_total", "counter", frames);
-    metric("bytes_total", "counter", bytes);
-    metric("unroutable_total", "counter", unroutable);
-    metric("dropped_total", "counter", dropped);
-    metric("evicted_total", "counter", evicted);
-    const auto family = [&](const char* name, auto value) {
+    const auto metric = [&](const char* name, const char* type, const char* help, std::uint64_t value) {
+        head(name, type, help);
+        out += std::string("weft_mesh_") + name + "{" + label + "} " + std::to_string(value) + "\n";
+    };
+    metric("members", "gauge", "Members that are connected.", members);
+    metric("frames_total", "counter", "Frames that came in.", frames);
+    metric("bytes_total", "counter", "Bytes of the frames that came in.", bytes);
+    metric("unroutable_total", "counter", "Requests without a receiver.", unroutable);
+    metric("dropped_total", "counter", "Answers that nobody waited for.", dropped);
+    metric("evicted_total", "counter", "Peers given up or replaced.", evicted);
+    const auto family = [&](const char* name, const char* help, auto value) {
         if (methods.empty()) return;
-        out += std::string("# TYPE weft_mesh_") + name + " counter\n";
+        head(name, "counter", help);
         for (const auto& [method, stats] : methods)
             out += std::string("weft_mesh_") + name + "{" + label + ",method=\"" + escaped(method) + "\"} " +
                    value(stats) + "\n";
     };
-    family("calls_total", [](const MethodStats& s) { return std::to_string(s.calls); });
-    family("errors_total", [](const MethodStats& s) { return std::to_string(s.errors); });
-    family("busy_total", [](const MethodStats& s) { return std::to_string(s.busy); });
-    family("seconds_total", [](const MethodStats& s) {
+    family("calls_total", "Calls that ended, those with an error too.",
+           [](const MethodStats& s) { return std::to_string(s.calls); });
+    family("errors_total", "Calls that ended with an error.",
+           [](const MethodStats& s) { return std::to_string(s.errors); });
+    family("busy_total", "Calls refused because the queue was full.",
+           [](const MethodStats& s) { return std::to_string(s.busy); });
+    family("seconds_total", "Time spent in the callback, waits included.", [](const MethodStats& s) {
         return std::to_string(std::chrono::duration<double>(s.time).count());
     });
     return out;

@@ -44,6 +44,31 @@ std::string base64(std::span<const unsigned char> bytes) {
 
 }  // namespace
 
+std::string_view request_path(std::string_view head) noexcept {
+    if (!head.starts_with("GET ")) return {};
+    const std::string_view line = head.substr(4, head.find("\r\n") - 4);
+    const std::string_view target = line.substr(0, line.find(' '));
+    return target.substr(0, target.find('?'));
+}
+
+std::string_view request_field(std::string_view head, std::string_view name) noexcept {
+    for (std::size_t at = head.find("\r\n"); at != std::string_view::npos;) {
+        const std::size_t end = head.find("\r\n", at + 2);
+        const std::string_view field = head.substr(at + 2, end - at - 2);
+        const std::size_t colon = field.find(':');
+        if (colon != std::string_view::npos && same(field.substr(0, colon), name))
+            return trimmed(field.substr(colon + 1));
+        at = end;
+    }
+    return {};
+}
+
+std::string http_answer(std::string_view status, std::string_view text) {
+    return "HTTP/1.1 " + std::string(status) +
+           "\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: " +
+           std::to_string(text.size()) + "\r\nConnection: close\r\n\r\n" + std::string(text);
+}
+
 bool parse_upgrade(std::string_view head, Upgrade& out, std::string& why) {
     const auto fail = [&](std::string_view reason) {
         why = reason;

@@ -19,6 +19,12 @@ struct Upgrade {
     std::string key;     // Sec-WebSocket-Key
     std::string origin;  // of the page that asks; empty when it is no browser
 };
+// The path of a request's first line, without its query; empty when that is no GET.
+[[nodiscard]] std::string_view request_path(std::string_view head) noexcept;
+// The value of a header field; empty when there is none.
+[[nodiscard]] std::string_view request_field(std::string_view head, std::string_view name) noexcept;
+// "200 OK", with a text for Prometheus or any other; the connection ends behind it.
+[[nodiscard]] std::string http_answer(std::string_view status, std::string_view text);
 // `head` is a whole request, with its empty line. False, and `why`: it asks for no WebSocket of version 13.
 [[nodiscard]] bool parse_upgrade(std::string_view head, Upgrade& out, std::string& why);
 // "HTTP/1.1 101 …", and the answer to those that get none.

@@ -3,6 +3,7 @@
 #include "adapter_stream.hpp"
 #include "websocket.hpp"
 
+#include <weft/core/spawn.hpp>
 #include <weft/mesh/error.hpp>
 #include <weft/mesh/frame.hpp>
 
@@ -16,9 +17,9 @@ namespace {
 class WebSocketStream final : public AdapterStream {
 public:
     WebSocketStream(std::unique_ptr<Stream> inner, std::span<const std::byte> seen,
-                    std::vector<std::string> origins)
+                    std::shared_ptr<const WebAccess> access)
         : AdapterStream(std::move(inner)),
-          origins_(std::move(origins)),
+          access_(std::move(access)),
           decoder_(max_message_size + header_size) {
         head_.assign(reinterpret_cast<const char*>(seen.data()), seen.size());
     }
@@ -26,11 +27,13 @@ public:
     IoResult try_read(std::span<std::byte> buffer) override {
         // What was seen before this stream was made; refusing it must find the link with a stream.
         if (!std::exchange(begun_, true)) upgrade();
+        if (served_ && out_.empty()) throw Error(std::string(metrics_served));
         return AdapterStream::try_read(buffer);
     }
 
 private:
     void from_peer(std::span<const std::byte> bytes) override {
+        if (served_) return;  // nothing that it may say now matters
         if (upgraded_) {
             (void)decoder_.feed(bytes, plain_, out_);
         } else {
@@ -80,11 +83,17 @@ private:
             if (head_.size() > max_upgrade_size) refuse("the request is too long");
             return;
         }
+        if (access_ && access_->metrics && request_path(head_) == "/metrics" &&
+            request_field(head_, "Upgrade").empty())
+            return serve_metrics();
         Upgrade asked;
         std::string why;
         if (!parse_upgrade(std::string_view(head_).substr(0, end + 4), asked, why)) refuse(why);
-        if (!origins_.empty() && std::find(origins_.begin(), origins_.end(), asked.origin) == origins_.end())
-            refuse("pages of '" + asked.origin + "' may not connect");
+        const auto allowed = [&](const std::vector<std::string>& origins) {
+            return origins.empty() ||
+                   std::find(origins.begin(), origins.end(), asked.origin) != origins.end();
+        };
+        if (access_ && !allowed(access_->origins)) refuse("pages of '" + asked.origin + "' may not connect");
         out_.append(std::string_view(upgrade_accepted(asked.key)));
         upgraded_ = true;
         const std::string rest = head_.substr(end + 4);
@@ -93,13 +102,34 @@ private:
         wake_writer();
     }
 
+    void serve_metrics() {
+        const bool known =
+            access_->token.empty() || request_field(head_, "Authorization") == "Bearer " + access_->token;
+        out_.append(
+            std::string_view(known ? http_answer("200 OK", access_->metrics())
+                                   : http_answer("401 Unauthorized", "the token is wrong or missing\n")));
+        served_ = true;
+        flush();
+        if (!out_.empty()) writing_ = spawn(write_out(*this), "mesh metrics");
+    }
+
+    // The link has nothing to write, and would not come back for what the socket has no room for. The handle
+    // ends with the stream.
+    static Task<void> write_out(WebSocketStream& self) {
+        while (!self.out_.empty()) {
+            co_await self.write_readiness().wait();
+            self.flush();
+        }
+        self.wake_reader();
+    }
+
     [[noreturn]] void refuse(const std::string& why) {
         out_.append(std::string_view(upgrade_refused(why)));
         flush();
         throw Error("it asked for a WebSocket in vain: " + why);
     }
 
-    std::vector<std::string> origins_;
+    std::shared_ptr<const WebAccess> access_;
     std::string head_;
     WsDecoder decoder_;
     std::byte header_[header_size] = {};
@@ -107,13 +137,15 @@ private:
     std::size_t frame_left_ = 0;
     bool upgraded_ = false;
     bool begun_ = false;
+    bool served_ = false;
+    TaskHandle<void> writing_;
 };
 
 }  // namespace
 
 std::unique_ptr<Stream> make_websocket_stream(std::unique_ptr<Stream> inner, std::span<const std::byte> seen,
-                                              std::vector<std::string> origins) {
-    return std::make_unique<WebSocketStream>(std::move(inner), seen, std::move(origins));
+                                              std::shared_ptr<const WebAccess> access) {
+    return std::make_unique<WebSocketStream>(std::move(inner), seen, std::move(access));
 }
 
 }  // namespace weft::mesh

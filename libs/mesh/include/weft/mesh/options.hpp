@@ -89,6 +89,10 @@ public:
         return web_origins_ = std::move(v), std::move(*this);
     }
 
+    // Servers: "GET /metrics" at the same port gives the counters (stats()) for Prometheus. With a token(),
+    // who asks must have it, too ("Authorization: Bearer …"). Default: no.
+    Options&& metrics(bool v) && { return metrics_ = v, std::move(*this); }
+
     // TLS, also over unix sockets. A server takes TlsContext::server(…), a client TlsContext::client(…). The
     // name that a client looks for in the server's certificate is `server_name`, or the host. With NATS it is
     // TLS to the NATS server. daffi's nodes
@@ -129,6 +133,7 @@ private:
     Duration backoff_first_ = std::chrono::milliseconds(50);
     Duration backoff_last_ = std::chrono::seconds(5);
     std::uint16_t port_ = 0;
+    bool metrics_ = false;
     bool reconnect_ = true;
     bool names_from_certificates_ = false;
 };
