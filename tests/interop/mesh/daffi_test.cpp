@@ -1,4 +1,6 @@
 // weft's nodes and daffi's in one mesh, in every arrangement.
+#include "python_node.hpp"
+
 #include <weft/core.hpp>
 #include <weft/mesh.hpp>
 #include <weft/testing/co_test.hpp>
@@ -20,47 +22,6 @@ namespace weft::mesh {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Duration python_is_slow = 90s;
-
-// daffi's servers cannot say which port the kernel chose: it is asked here, and freed for them.
-std::uint16_t free_port() { return Listener(SocketAddress::loopback(0)).port(); }
-
-std::vector<std::string> peer_command(const std::string& role, std::uint16_t port, const std::string& name,
-                                      const std::string& arg = "") {
-    std::vector<std::string> args = {WEFT_PEERS_PYTHON, WEFT_MESH_PEER, role, std::to_string(port), name};
-    if (!arg.empty()) args.push_back(arg);
-    return args;
-}
-
-// A Python node that serves, from its "ready" until it dies with this object.
-class PythonNode {
-public:
-    static Task<std::unique_ptr<PythonNode>> start(std::string role, std::uint16_t port, std::string name) {
-        auto node = std::make_unique<PythonNode>(peer_command(role, port, name));
-        std::string said;
-        std::byte room[1024];
-        while (said.find("ready") == std::string::npos) {
-            const std::size_t n = co_await node->process_.out()->read_some(room);
-            if (n == 0) throw Error(role + " ended before it was ready: " + said);
-            said.append(reinterpret_cast<const char*>(room), n);
-        }
-        co_return node;
-    }
-    explicit PythonNode(const std::vector<std::string>& command)
-        : process_(command, ProcessOptions().stdio(Stdio::null, Stdio::pipe, Stdio::inherit)) {}
-    void kill() { process_.signal(9); }
-
-private:
-    Process process_;
-};
-
-Task<void> expect_caller_ok(std::string role, std::uint16_t port, std::string workers) {
-    const auto command = peer_command(role, port, "py-" + role, workers);
-    const ProcessResult result = co_await run_process(command);
-    EXPECT_TRUE(result.ok()) << result.status.to_string() << "\n" << result.out << "\n" << result.err;
-    EXPECT_THAT(result.out, ::testing::HasSubstr("ok"));
-}
 
 // What peer.py's callers call.
 struct Methods {

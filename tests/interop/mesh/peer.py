@@ -1,5 +1,5 @@
 """A daffi node for the interop tests.
-usage: peer.py router|service|worker|async_worker|caller|async_caller PORT NAME [ARG]
+usage: peer.py router|service|worker|async_worker|caller|async_caller|matrix_caller|async_matrix_caller PORT NAME [ARG]
 
 With the environment's MESH_TLS=FOLDER it speaks TLS, with FOLDER/cert.pem, key.pem and ca.pem.
 
@@ -54,6 +54,19 @@ if role in ("service", "worker", "async_worker"):
     @callback
     def py_who():
         return name
+
+    notes = []
+
+    @callback
+    def note(x):
+        notes.append(x)
+        return x
+
+    @callback
+    def noted():
+        taken = sorted(notes)
+        notes.clear()
+        return taken
 
 
 RECORD = {
@@ -141,6 +154,88 @@ async def async_caller(workers):
     await client.stop()
 
 
+SERIALISERS = {
+    "PICKLE": SerdeFormat.PICKLE, "JSON": SerdeFormat.JSON, "MSGPACK": SerdeFormat.MSGPACK, "OPAQUE": SerdeFormat.OPAQUE,
+}
+STYLES = ("rpc", "cast", "rpc_nowait", "cast_nowait", "stream", "stream_nowait")
+
+
+def wanted_notes(style, mark, worker, workers):
+    """What `worker` has to have heard of; calls that the caller may send to any go to the last one."""
+    if style.startswith("stream"):
+        return [f"{mark} {i}" for i in range(3)] if worker == workers[-1] else []
+    return [mark] if style.startswith("cast") or worker == workers[-1] else []
+
+
+def matrix_caller(workers):
+    """Every style in every serialiser; what is sent without an answer must arrive as well."""
+    client = Client(**where)
+    conn = client.connect()
+    conn.wait_for_members(*workers, timeout=10)
+    last = workers[-1]
+    for serialiser, serde in SERIALISERS.items():
+        for style in STYLES:
+            mark = f"{serialiser} {style}"
+            items = (f"{mark} {i}" for i in range(3))
+            if style == "rpc":
+                check(mark, conn.rpc(timeout=5, serde=serde, receiver=last).note(mark), mark)
+            elif style == "cast":
+                check(mark, conn.cast(timeout=5, serde=serde).note(mark), {w: mark for w in workers})
+            elif style == "rpc_nowait":
+                conn.rpc_nowait(serde=serde, receiver=last).note(mark)
+            elif style == "cast_nowait":
+                conn.cast_nowait(serde=serde).note(mark)
+            elif style == "stream":
+                conn.stream(serde=serde, receiver=last).note(items)
+            else:
+                conn.stream_nowait(serde=serde, receiver=last).note(items)
+            for worker in workers:
+                wanted = wanted_notes(style, mark, worker, workers)
+                heard = []
+                for _ in range(500):
+                    heard += conn.rpc(timeout=5, serde=SerdeFormat.JSON, receiver=worker).noted()
+                    if len(heard) >= len(wanted):
+                        break
+                    time.sleep(0.01)
+                check(f"{mark} at {worker}", sorted(heard), wanted)
+    done()
+    client.stop()
+
+
+async def async_matrix_caller(workers):
+    client = AsyncClient(**where)
+    conn = await client.connect()
+    await conn.wait_for_members(*workers, timeout=10)
+    last = workers[-1]
+    for serialiser, serde in SERIALISERS.items():
+        for style in STYLES:
+            mark = f"{serialiser} {style}"
+            items = (f"{mark} {i}" for i in range(3))
+            if style == "rpc":
+                check(mark, await conn.rpc(timeout=5, serde=serde, receiver=last).note(mark), mark)
+            elif style == "cast":
+                check(mark, await conn.cast(timeout=5, serde=serde).note(mark), {w: mark for w in workers})
+            elif style == "rpc_nowait":
+                await conn.rpc_nowait(serde=serde, receiver=last).note(mark)
+            elif style == "cast_nowait":
+                await conn.cast_nowait(serde=serde).note(mark)
+            elif style == "stream":
+                await conn.stream(serde=serde, receiver=last).note(items)
+            else:
+                await conn.stream_nowait(serde=serde, receiver=last).note(items)
+            for worker in workers:
+                wanted = wanted_notes(style, mark, worker, workers)
+                heard = []
+                for _ in range(500):
+                    heard += await conn.rpc(timeout=5, serde=SerdeFormat.JSON, receiver=worker).noted()
+                    if len(heard) >= len(wanted):
+                        break
+                    await asyncio.sleep(0.01)
+                check(f"{mark} at {worker}", sorted(heard), wanted)
+    done()
+    await client.stop()
+
+
 if role == "router":
     router = Router(**where)
     router.start()
@@ -169,3 +264,7 @@ elif role == "caller":
     sync_caller(sys.argv[4].split(","))
 elif role == "async_caller":
     asyncio.run(async_caller(sys.argv[4].split(",")))
+elif role == "matrix_caller":
+    matrix_caller(sys.argv[4].split(","))
+elif role == "async_matrix_caller":
+    asyncio.run(async_matrix_caller(sys.argv[4].split(",")))
