@@ -1,4 +1,5 @@
 // The mesh without coroutines.
+#include <weft/core/sleep.hpp>
 #include <weft/mesh/sync.hpp>
 
 #include <gmock/gmock.h>
@@ -30,10 +31,13 @@ private:
     void serve() {
         sync::Router router(Options("router"));
         router.start();
-        sync::Client worker(Options("worker").port(router.port()));
+        sync::Client worker(Options("worker").port(router.port()).workers(8));
         worker.callback(
             "multiply", [](int a, int b) { return a * b; }, "a", "b");
         worker.callback("echo", [](Value v) { return v; });
+        worker.callback("nap", [](double seconds) -> Task<void> {
+            co_await sleep(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds)));
+        });
         (void)worker.connect();
         port = router.port();
         while (!ended_) router.join_for(10ms);
@@ -79,6 +83,85 @@ TEST(Sync, each_thread_has_a_client_of_its_own) {
         });
     for (auto& thread : threads) thread.join();
     EXPECT_EQ(right, 200);
+}
+
+TEST(Sync, threads_share_a_connection_object_and_have_one_each_underneath) {
+    Served served;
+    sync::Client client(Options("caller").port(served.port));
+    const auto conn = client.connect();
+    conn.wait_for_method("multiply", 5s);
+    std::vector<std::thread> threads;
+    std::atomic<int> right = 0;
+    std::atomic<int> ready = 0;
+    std::atomic<std::size_t> most = 0;
+    for (int t = 0; t < 4; ++t)
+        threads.emplace_back([&, t] {
+            const auto mine = conn;
+            mine.wait_for_method("multiply", 5s);
+            ++ready;
+            for (int i = 0; i < 50 || ready < 4; ++i)
+                right += mine.rpc(5s).call<int>("multiply", i, t) == i * t && i < 50 ? 1 : 0;
+            std::size_t callers = 0;
+            const Value members = mine.inspect("members");
+            for (const Value& member : members.get_if<List>()->items)
+                callers += member.at("name").as<std::string>().starts_with("caller") ? 1 : 0;
+            for (std::size_t seen = most; seen < callers && !most.compare_exchange_weak(seen, callers);) {
+            }
+        });
+    for (int i = 0; i < 50; ++i) right += conn.rpc(5s).call<int>("multiply", i, 2) == 2 * i ? 1 : 0;
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(right, 250);
+    EXPECT_GE(most, 2u);  // at the same time; a thread's goes with it
+    // Those threads' connections went with them; the router hears that before it answers this.
+    std::vector<std::string> left;
+    for (int i = 0; i < 500; ++i) {
+        left.clear();
+        const Value members = conn.inspect("members");
+        for (const Value& member : members.get_if<List>()->items)
+            left.push_back(member.at("name").as<std::string>());
+        if (left.size() == 2) break;
+        std::this_thread::sleep_for(10ms);
+    }
+    EXPECT_THAT(left, ::testing::UnorderedElementsAre("worker", "caller"));
+}
+
+TEST(Sync, a_slow_call_of_one_thread_is_in_no_others_way) {
+    Served served;
+    sync::Client client(Options("caller").port(served.port));
+    const auto conn = client.connect();
+    conn.wait_for_method("nap", 5s);
+    std::atomic<bool> slept = false;
+    std::thread sleeper([&] {
+        conn.rpc(20s).call<void>("nap", 0.5);
+        slept = true;
+    });
+    int calls = 0;
+    while (!slept) calls += conn.rpc(5s).call<int>("multiply", 1, 1);
+    sleeper.join();
+    EXPECT_GT(calls, 10);
+}
+
+TEST(Sync, other_threads_hear_that_their_client_was_stopped) {
+    Served served;
+    sync::Client client(Options("caller").port(served.port));
+    const auto conn = client.connect();
+    std::atomic<int> step = 0;
+    std::string text;
+    std::thread other([&] {
+        conn.wait_for_method("multiply", 5s);
+        step = 1;
+        while (step != 2) std::this_thread::yield();
+        try {
+            (void)conn.rpc(5s).call<int>("multiply", 1, 1);
+        } catch (const Disconnected& error) {
+            text = error.what();
+        }
+    });
+    while (step != 1) std::this_thread::yield();
+    client.stop();
+    step = 2;
+    other.join();
+    EXPECT_THAT(text, ::testing::HasSubstr("caller was stopped"));
 }
 
 }  // namespace

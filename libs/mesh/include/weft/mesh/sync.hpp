@@ -4,8 +4,9 @@
 //     auto conn = client.connect();
 //     int product = conn.rpc(5s).call<int>("multiply", 6, 7);
 //
-// A node works on the loop of the thread that made it (weft::SyncLoop) and belongs to that thread; make one
-// for each thread. Between its calls nothing runs: callbacks and events wait for the next call, or for
+// A node works on the loop of the thread that made it (weft::SyncLoop) and belongs to that thread. A client's
+// connection may be used from several: each has a connection of its own underneath, under another name.
+// Between a node's calls nothing runs: callbacks and events wait for the next call, or for
 // join(), which serves until the node is stopped. So these clients agree with weft's routers on no
 // heartbeats, and one that blocks for long elsewhere may be given up when too much waits for it.
 #pragma once
@@ -16,9 +17,13 @@
 #include <weft/mesh/router.hpp>
 #include <weft/mesh/service.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -85,51 +90,120 @@ private:
     Call call_;
 };
 
+// One thread's connection.
+struct ThreadConnection {
+    ThreadConnection(SyncLoop l, mesh::ClientConnection c) noexcept
+        : loop(std::move(l)), conn(std::move(c)) {}
+    SyncLoop loop;
+    mesh::ClientConnection conn;
+};
+
+// The connections of all threads to one client. The one of the thread that made it is the client's own;
+// others are made at their thread's first call, and end with their thread.
+class SharedClient {
+public:
+    SharedClient(Options options, std::string name);
+    // By the thread that made this.
+    void own(ThreadConnection own) { own_.emplace(std::move(own)); }
+    // The calling thread's. Throws as mesh::Client::connect(), and Disconnected after stop().
+    [[nodiscard]] ThreadConnection mine();
+    [[nodiscard]] bool owner() const noexcept { return std::this_thread::get_id() == owner_; }
+    void stop() noexcept { stopped_.store(true); }
+
+private:
+    const Options options_;
+    const std::string name_;
+    const std::thread::id owner_;
+    const std::uint64_t number_;
+    std::optional<ThreadConnection> own_;
+    std::atomic<unsigned> threads_ = 1;
+    std::atomic<bool> stopped_ = false;
+};
+
 }  // namespace detail
 
+// May be copied, and used from any thread. From another than that of its client, the first call connects this
+// thread as "<name>#2" and so on: it is another caller to everyone else, offers no callbacks, and sees its
+// own connection's members. A call on one thread never waits for another's.
 class ClientConnection {
 public:
-    ClientConnection(SyncLoop loop, mesh::ClientConnection conn) noexcept
-        : loop_(std::move(loop)), conn_(std::move(conn)) {}
+    explicit ClientConnection(std::shared_ptr<detail::SharedClient> shared) noexcept
+        : shared_(std::move(shared)) {}
 
-    [[nodiscard]] auto rpc() const { return detail::Blocking<Rpc>(loop_, conn_.rpc()); }
-    [[nodiscard]] auto rpc(Duration limit) const { return detail::Blocking<Rpc>(loop_, conn_.rpc(limit)); }
-    [[nodiscard]] auto cast() const { return detail::Blocking<Cast>(loop_, conn_.cast()); }
-    [[nodiscard]] auto cast(Duration limit) const { return detail::Blocking<Cast>(loop_, conn_.cast(limit)); }
-    [[nodiscard]] auto rpc_nowait() const { return detail::Blocking<RpcNowait>(loop_, conn_.rpc_nowait()); }
-    [[nodiscard]] auto cast_nowait() const {
-        return detail::Blocking<CastNowait>(loop_, conn_.cast_nowait());
+    [[nodiscard]] auto rpc() const {
+        auto [loop, conn] = shared_->mine();
+        return detail::Blocking<Rpc>(std::move(loop), conn.rpc());
     }
-    [[nodiscard]] auto stream() const { return detail::Blocking<StreamCall>(loop_, conn_.stream()); }
+    [[nodiscard]] auto rpc(Duration limit) const {
+        auto [loop, conn] = shared_->mine();
+        return detail::Blocking<Rpc>(std::move(loop), conn.rpc(limit));
+    }
+    [[nodiscard]] auto cast() const {
+        auto [loop, conn] = shared_->mine();
+        return detail::Blocking<Cast>(std::move(loop), conn.cast());
+    }
+    [[nodiscard]] auto cast(Duration limit) const {
+        auto [loop, conn] = shared_->mine();
+        return detail::Blocking<Cast>(std::move(loop), conn.cast(limit));
+    }
+    [[nodiscard]] auto rpc_nowait() const {
+        auto [loop, conn] = shared_->mine();
+        return detail::Blocking<RpcNowait>(std::move(loop), conn.rpc_nowait());
+    }
+    [[nodiscard]] auto cast_nowait() const {
+        auto [loop, conn] = shared_->mine();
+        return detail::Blocking<CastNowait>(std::move(loop), conn.cast_nowait());
+    }
+    [[nodiscard]] auto stream() const {
+        auto [loop, conn] = shared_->mine();
+        return detail::Blocking<StreamCall>(std::move(loop), conn.stream());
+    }
     [[nodiscard]] auto stream_nowait() const {
-        return detail::Blocking<StreamNowait>(loop_, conn_.stream_nowait());
+        auto [loop, conn] = shared_->mine();
+        return detail::Blocking<StreamNowait>(std::move(loop), conn.stream_nowait());
     }
 
     [[nodiscard]] Value inspect(std::string what, std::string node = std::string(),
                                 Duration limit = std::chrono::seconds(5)) const {
-        return loop_.wait(conn_.inspect(std::move(what), std::move(node), limit));
+        const auto [loop, conn] = shared_->mine();
+        return loop.wait(conn.inspect(std::move(what), std::move(node), limit));
     }
     template <class... Names>
     void wait_for_members(Duration limit, Names... names) const {
-        loop_.wait(conn_.wait_for_members(limit, std::move(names)...));
+        const auto [loop, conn] = shared_->mine();
+        loop.wait(conn.wait_for_members(limit, std::move(names)...));
     }
     void wait_for_method(std::string function, Duration limit) const {
-        loop_.wait(conn_.wait_for_method(std::move(function), limit));
+        const auto [loop, conn] = shared_->mine();
+        loop.wait(conn.wait_for_method(std::move(function), limit));
     }
-    // As of the last call.
-    [[nodiscard]] std::vector<Member> members() const { return conn_.members(); }
-    [[nodiscard]] bool connected() const noexcept { return conn_.connected(); }
+    // As of the last call. They connect a thread that is not yet.
+    [[nodiscard]] std::vector<Member> members() const { return shared_->mine().conn.members(); }
+    [[nodiscard]] bool connected() const { return shared_->mine().conn.connected(); }
 
 private:
-    SyncLoop loop_;
-    mesh::ClientConnection conn_;
+    std::shared_ptr<detail::SharedClient> shared_;
 };
 
+// Belongs to the thread that made it; the connection that connect() gives does not. stop() and the destructor
+// end this thread's; other threads' calls fail with Disconnected from then on, those that wait for an answer
+// get it still.
 class Client {
 public:
     explicit Client(Options options, Callbacks callbacks = Callbacks())
         : loop_(SyncLoop::of_this_thread()),
-          client_(std::move(options).heartbeat(Duration::zero()), std::move(callbacks)) {}
+          client_(Options(options).heartbeat(Duration::zero()), std::move(callbacks)),
+          shared_(std::make_shared<detail::SharedClient>(std::move(options), client_.name())) {}
+    Client(Client&&) noexcept = default;
+    Client& operator=(Client&& other) noexcept {
+        std::swap(loop_, other.loop_);
+        std::swap(client_, other.client_);
+        std::swap(shared_, other.shared_);
+        return *this;
+    }
+    ~Client() {
+        if (shared_) shared_->stop();
+    }
 
     template <class F, class... Rest>
     void callback(std::string name, F&& function, Rest&&... rest) {
@@ -139,11 +213,15 @@ public:
         detail::in_loop(loop_, add);
     }
     [[nodiscard]] ClientConnection connect() {
-        return ClientConnection(loop_, loop_.wait(client_.connect()));
+        shared_->own(detail::ThreadConnection(loop_, loop_.wait(client_.connect())));
+        return ClientConnection(shared_);
     }
     // Serves callbacks until another thread's or a callback's stop().
     void join() { loop_.wait(client_.join()); }
-    void stop() { loop_.wait(client_.stop()); }
+    void stop() {
+        shared_->stop();
+        loop_.wait(client_.stop());
+    }
     void on_event(MemberHandler handler) { client_.on_event(std::move(handler)); }
     [[nodiscard]] const std::string& name() const noexcept { return client_.name(); }
     [[nodiscard]] NodeStats stats() const { return client_.stats(); }
@@ -151,6 +229,7 @@ public:
 private:
     SyncLoop loop_;
     mesh::Client client_;
+    std::shared_ptr<detail::SharedClient> shared_;
 };
 
 namespace detail {
