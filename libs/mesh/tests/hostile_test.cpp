@@ -1,5 +1,6 @@
 // Everything that kills or stalls a daffi node, sent to weft's: they survive, and nobody else notices.
 #include "hex.hpp"
+#include "raw_peer.hpp"
 
 #include <weft/core.hpp>
 #include <weft/mesh.hpp>
@@ -16,108 +17,7 @@ namespace weft::mesh {
 namespace {
 
 using namespace std::chrono_literals;
-
-// A raw connection that has said SYN.
-Task<std::unique_ptr<Stream>> raw(std::uint16_t port) {
-    auto stream = co_await connect(SocketAddress::loopback(port));
-    co_await stream->write_all(syn);
-    co_return stream;
-}
-
-std::string frame(FrameHeader header, std::string_view from, std::string_view to, std::string_view function,
-                  std::string_view data) {
-    Buffer out;
-    FrameWriter writer(out, from, to, function);
-    writer.data().append(data);
-    EXPECT_TRUE(writer.finish(header));
-    return std::string(out.text());
-}
-
-std::string hello(std::string_view name, std::string_view methods = "null") {
-    FrameHeader header;
-    header.id = 1;
-    header.serde = Serde::json;
-    header.wants_reply = true;
-    return frame(header, name, "", "",
-                 R"({"meta":{"type":"client","error":null},"members":[{"name":")" + std::string(name) +
-                     R"(","methods":)" + std::string(methods) + "}]}");
-}
-
-FrameHeader request_header(std::uint16_t id, Serde serde = Serde::json) {
-    FrameHeader header;
-    header.id = id;
-    header.flag = Flag::request;
-    header.serde = serde;
-    header.wants_reply = true;
-    return header;
-}
-
-struct Received {
-    Received() {}
-    FrameHeader header;
-    std::string from, to, function, data;
-};
-
-Task<Received> read_frame(Stream& stream) {
-    std::vector<std::byte> bytes(header_size);
-    co_await stream.read_exactly(bytes);
-    Received out;
-    EXPECT_EQ(parse_header(bytes.data(), out.header), FrameFault::none);
-    bytes.resize(out.header.frame_size());
-    co_await stream.read_exactly(std::span(bytes).subspan(header_size));
-    Frame parsed;
-    EXPECT_EQ(parse_frame(bytes, out.header, parsed), FrameFault::none);
-    out.from = parsed.transmitter;
-    out.to = parsed.receiver;
-    out.function = parsed.function;
-    out.data = testing::text_of(parsed.data);
-    co_return out;
-}
-
-// Reads until a frame with this flag comes.
-Task<Received> read_until(Stream& stream, Flag flag) {
-    for (;;) {
-        Received next = co_await read_frame(stream);
-        if (next.header.flag == flag) co_return next;
-    }
-}
-
-Task<bool> closes(Stream& stream) {
-    std::vector<std::byte> room(65536);
-    bool ended = false;
-    try {
-        for (;;) {
-            const std::size_t n = co_await stream.read_some(room);
-            if (n == 0) break;
-        }
-        ended = true;
-    } catch (const SystemError&) {
-        ended = true;  // reset
-    }
-    co_return ended;
-}
-
-// A router with a worker and a caller that must not notice anything.
-struct Mesh {
-    Mesh() : router(Options("router").handshake_timeout(5s).stall_limit(200ms)) { router.start(); }
-    Task<void> join() {
-        worker.emplace(Options("worker").port(router.port()));
-        worker->callback("twice", [](int n) { return 2 * n; });
-        worker->callback("echo", [](std::string text) { return text; });
-        co_await worker->connect();
-        caller.emplace(Options("caller").port(router.port()));
-        conn.emplace(co_await caller->connect());
-        co_await conn->wait_for_method("twice", 5s);
-    }
-    Task<void> check() {
-        const int result = co_await conn->rpc(5s).call<int>("twice", 21);
-        EXPECT_EQ(result, 42);
-    }
-    Router router;
-    std::optional<Client> worker;
-    std::optional<Client> caller;
-    std::optional<ClientConnection> conn;
-};
+using namespace testing;
 
 std::vector<std::string> broken_frames() {
     std::vector<std::string> out;
