@@ -3,6 +3,6 @@
 # usage: scripts/soak_mesh.sh [seconds [seed]]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cmake --preset release >/dev/null
+cmake --preset release -DWEFT_BENCH=ON >/dev/null
 cmake --build --preset release --target bench_mesh_soak >/dev/null
 exec build/release/bench/bench_mesh_soak "$@"
