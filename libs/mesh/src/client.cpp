@@ -43,6 +43,7 @@ Task<ClientConnection> Client::connect() {
 }
 Task<void> Client::join() { return detail::ClientState::join(state_); }
 Task<void> Client::stop() { return detail::ClientState::stop(state_); }
+Task<void> Client::drain() { return detail::ClientState::drain(state_); }
 const std::string& Client::name() const noexcept { return state_->options.name; }
 void Client::on_event(MemberHandler handler) { state_->events.add(std::move(handler)); }
 void Client::on_member_added(std::function<void(std::string)> f) {

@@ -272,9 +272,15 @@ Task<Value> call_once(std::shared_ptr<ClientState> state, CallSpec spec, const I
 
 }  // namespace
 
+// A call without a time limit that is to be made again waits so long for somebody to make it to.
+constexpr Duration retry_patience = std::chrono::seconds(30);
+// How often a call that reached nobody is made to another.
+constexpr unsigned most_elsewhere = 3;
+
 Task<Value> call_one(std::shared_ptr<ClientState> state, CallSpec spec, Invocation invocation) {
     std::optional<TimePoint> deadline;
     if (spec.limit) deadline = Loop::current().now() + *spec.limit;
+    unsigned elsewhere = 0;
     for (unsigned attempt = 0;; ++attempt) {
         std::exception_ptr lost;
         try {
@@ -284,13 +290,27 @@ Task<Value> call_one(std::shared_ptr<ClientState> state, CallSpec spec, Invocati
         } catch (const Disconnected&) {
             if (attempt >= spec.retries) throw;
             lost = std::current_exception();
+        } catch (const ReceiverNotFound&) {
+            // Whoever was chosen went, or offers it no longer, and nothing ran: others may be asked.
+            const bool others = spec.receivers.empty() && !spec.duplex && elsewhere < most_elsewhere &&
+                                !state->candidates(invocation.function).empty();
+            if (!others && (attempt == 0 || attempt >= spec.retries)) throw;
+            if (!others) lost = std::current_exception();
         }
-        // The table of members changes when the connection or a worker comes back.
+        if (!lost) {
+            ++elsewhere;
+            --attempt;
+            co_await yield();  // what the server has said about it meanwhile is read first
+            continue;
+        }
+        // A try for each time that somebody is there, not for each look.
         const TimePoint now = Loop::current().now();
-        if (deadline && *deadline <= now) std::rethrow_exception(lost);
-        const Duration most = std::chrono::milliseconds(200);
-        const Duration pause = deadline ? std::min(most, *deadline - now) : most;
-        co_await sleep(pause);
+        const TimePoint until = deadline ? *deadline : now + retry_patience;
+        const bool again = co_await ClientState::callable(state, spec.receivers, invocation.function, until);
+        if (!again) std::rethrow_exception(lost);
+        // Whoever fails calls as fast as it is asked gets no storm of them.
+        co_await sleep(std::chrono::milliseconds(10));
+        if (deadline && *deadline <= Loop::current().now()) std::rethrow_exception(lost);
     }
 }
 

@@ -130,7 +130,7 @@ void ClientState::introduce(Link& to, std::uint16_t id) {
     handshake.type = "client" + std::string(weft_mark);
     if (options.heartbeat <= Duration::zero()) handshake.type += ";silent=1";
     if (!options.token.empty()) handshake.type += ";token=" + options.token;
-    handshake.members.emplace_back(options.name, registry->names());
+    handshake.members.emplace_back(options.name, draining_ ? std::vector<std::string>() : registry->names());
     FrameWriter writer(to.out(), options.name, "", "");
     write_handshake(handshake, writer.data());
     FrameHeader header;
@@ -211,6 +211,57 @@ void ClientState::abort() noexcept {
     if (link) link->close("the client was stopped");
     if (supervisor_) supervisor_.cancel();
     finished_.set();
+}
+
+namespace {
+
+// `event` is one of `self`.
+Task<void> happens(std::shared_ptr<ClientState> self, Event& event) {
+    co_await event.wait();
+    (void)self;
+}
+
+}  // namespace
+
+Task<void> ClientState::drain(std::shared_ptr<ClientState> self) {
+    self->draining_ = true;
+    // daffi's router takes no second handshake; its callers learn of it when the connection ends.
+    if (self->link && self->peer_is_weft_ && !self->peer_is_service_) {
+        self->announce();
+        // Behind the answer come no more calls. Without it there is no connection, and then none come either.
+        try {
+            co_await timeout(self->options.handshake_timeout, happens(self, self->announced_));
+        } catch (const TimeoutError&) {
+        }
+    }
+    co_await CallRunner::drained(self->runner);
+    co_await stop(self);
+}
+
+namespace {
+
+bool never_again(const ClientState& self, bool evicted) {
+    return evicted || (!self.link && !self.options.reconnect);
+}
+
+}  // namespace
+
+Task<bool> ClientState::callable(std::shared_ptr<ClientState> self, std::vector<std::string> receivers,
+                                 std::string function, TimePoint deadline) {
+    for (;;) {
+        if (self->stopped_ || never_again(*self, self->evicted_)) co_return true;  // the call says why
+        const bool offered =
+            receivers.empty() ? !self->candidates(function).empty() : self->offers(receivers[0], function);
+        if (self->link && offered) co_return true;
+        const TimePoint now = Loop::current().now();
+        if (now >= deadline) co_return false;
+        // Looked at again soon, too: stopping changes no table.
+        const Duration most = std::min<Duration>(deadline - now, std::chrono::milliseconds(200));
+        try {
+            co_await timeout(most, happens(self, self->changed));
+        } catch (const TimeoutError&) {
+        }
+    }
 }
 
 Task<void> ClientState::stop(std::shared_ptr<ClientState> self) {
@@ -353,6 +404,10 @@ void ClientState::handshake(const Frame& frame) {
     for (Member& member : reply.members) set_member(std::move(member), true);
     index();
     if (ours) introduced_.set();
+    if (whole) {
+        announced_.set();
+        announced_.clear();
+    }
 }
 
 void ClientState::event(const Frame& frame) {

@@ -32,6 +32,7 @@ public:
     static Task<void> connect(std::shared_ptr<ClientState> self);
     static Task<void> join(std::shared_ptr<ClientState> self);
     static Task<void> stop(std::shared_ptr<ClientState> self);
+    static Task<void> drain(std::shared_ptr<ClientState> self);
     void abort() noexcept;
     // It could not connect: join() throws that.
     void give_up(std::exception_ptr error) noexcept;
@@ -56,6 +57,10 @@ public:
 
     // Whether the member ("": the server itself) knows weft's extensions, and everyone on the way to it.
     [[nodiscard]] bool speaks_weft(std::string_view member) const noexcept;
+    // Waits until the call could be made again, or will never be: the connection is back and somebody offers
+    // the function. False when that is not before `deadline`.
+    static Task<bool> callable(std::shared_ptr<ClientState> self, std::vector<std::string> receivers,
+                               std::string function, TimePoint deadline);
     // Writes a request; gives its id. Throws EncodeError and BusyError. Large messages need one receiver: it
     // is chosen then.
     std::uint16_t send_request(Link& to, std::string& receiver, const Invocation& invocation,
@@ -94,6 +99,7 @@ private:
     std::shared_ptr<Link> opening_;  // connected, its handshake not answered yet
     std::string refusal_;
     Event introduced_;
+    Event announced_;  // set and cleared at once, whenever the server has answered a handshake of ours
     TaskHandle<void> supervisor_;
     Event finished_;
     std::exception_ptr end_error_;
@@ -107,6 +113,7 @@ private:
     std::unordered_set<std::string, NameHash, std::equal_to<>> weft_members_;
     bool peer_is_weft_ = false;
     bool peer_is_service_ = false;
+    bool draining_ = false;  // nothing is offered any more
     bool evicted_ = false;
     bool stopped_ = false;
 };

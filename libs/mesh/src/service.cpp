@@ -228,10 +228,12 @@ Task<void> Service::State::stop(std::shared_ptr<State> self) {
 }
 
 Task<void> Service::State::drain(std::shared_ptr<State> self) {
+    if (self->remote) {
+        co_await detail::ClientState::drain(self->remote);
+        co_return;
+    }
     if (self->acceptor) self->acceptor->stop();
-    std::shared_ptr<CallRunner> calls = self->runner;
-    if (self->remote) calls = self->remote->runner;
-    co_await CallRunner::drained(std::move(calls));
+    co_await CallRunner::drained(self->runner);
     co_await stop(self);
 }
 

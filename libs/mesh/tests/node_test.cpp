@@ -402,45 +402,26 @@ CO_TEST(Client, balances_by_load_when_asked) {
     EXPECT_EQ(done, 10);
 }
 
-CO_TEST(Client, retries_calls_that_are_marked) {
+CO_TEST(Client, methods_added_after_connecting_are_announced) {
     Router router(Options("router"));
     router.start();
-    auto first = std::make_unique<Client>(at("worker", router.port()));
-    Event started;
-    first->callback("work", [&]() -> Task<int> {
-        started.set();
-        co_await sleep(1h);
-        co_return 1;
-    });
-    co_await first->connect();
+    Client worker(at("worker", router.port()));
+    co_await worker.connect();
     Client caller(at("caller", router.port()));
     auto conn = co_await caller.connect();
-    auto call = spawn(conn.rpc(10s).idempotent(5).call<int>("work"), "call");
-    co_await started.wait();
-    Client second(at("second", router.port()));
-    second.callback("work", [] { return 2; });
-    co_await second.connect();
-    first.reset();
-    const int result = co_await std::move(call);
-    EXPECT_EQ(result, 2);
-}
-
-CO_TEST(Service, drains_what_it_has_begun) {
-    Service service(Options("calc").workers(2));
-    Event started;
-    service.callback("work", [&]() -> Task<int> {
-        started.set();
-        co_await sleep(20ms);
-        co_return 7;
-    });
+    worker.callback("later", [] { return 3; });
+    co_await conn.wait_for_method("later", 5s);
+    const int result = co_await conn.rpc(5s).call<int>("later");
+    EXPECT_EQ(result, 3);
+    EXPECT_THROW(worker.callback("later", [] { return 4; }), InitializationError);
+    Service service(Options("calc"));
     service.start();
-    Client caller(at("caller", service.port()).reconnect(false));
-    auto conn = co_await caller.connect();
-    auto call = spawn(conn.rpc(5s).call<int>("work"), "call");
-    co_await started.wait();
-    co_await service.drain();
-    const int result = co_await std::move(call);
-    EXPECT_EQ(result, 7);
+    Client direct(at("direct", service.port()));
+    auto line = co_await direct.connect();
+    service.callback("soon", [] { return 5; });
+    co_await line.wait_for_method("soon", 5s);
+    const int soon = co_await line.rpc(5s).call<int>("soon");
+    EXPECT_EQ(soon, 5);
 }
 
 CO_TEST(Callbacks, duplicate_and_impossible_names_are_refused) {

@@ -222,6 +222,10 @@ public:
         shared_->stop();
         loop_.wait(client_.stop());
     }
+    void drain() {
+        shared_->stop();
+        loop_.wait(client_.drain());
+    }
     void on_event(MemberHandler handler) { client_.on_event(std::move(handler)); }
     [[nodiscard]] const std::string& name() const noexcept { return client_.name(); }
     [[nodiscard]] NodeStats stats() const { return client_.stats(); }

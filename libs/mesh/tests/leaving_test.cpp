@@ -1,0 +1,202 @@
+// Calls to those that leave: made again where that is allowed, drained, ended by their deadlines.
+#include "raw_peer.hpp"
+
+#include <weft/core.hpp>
+#include <weft/mesh.hpp>
+#include <weft/testing/co_test.hpp>
+#include <weft/testing/error_of.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weft::mesh {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace testing;
+using weft::testing::error_of;
+
+Options at(std::string name, std::uint16_t port) { return Options(std::move(name)).port(port); }
+
+CO_TEST(Client, retries_calls_that_are_marked) {
+    Router router(Options("router"));
+    router.start();
+    auto first = std::make_unique<Client>(at("worker", router.port()));
+    Event started;
+    first->callback("work", [&]() -> Task<int> {
+        started.set();
+        co_await sleep(1h);
+        co_return 1;
+    });
+    co_await first->connect();
+    Client caller(at("caller", router.port()));
+    auto conn = co_await caller.connect();
+    auto call = spawn(conn.rpc(10s).idempotent(5).call<int>("work"), "call");
+    co_await started.wait();
+    Client second(at("second", router.port()));
+    second.callback("work", [] { return 2; });
+    co_await second.connect();
+    first.reset();
+    const int result = co_await std::move(call);
+    EXPECT_EQ(result, 2);
+}
+
+CO_TEST(Client, retries_until_somebody_is_there_and_no_longer) {
+    Router router(Options("router"));
+    router.start();
+    auto first = std::make_unique<Client>(at("worker", router.port()));
+    Event started;
+    first->callback("work", [&]() -> Task<int> {
+        started.set();
+        co_await sleep(1h);
+        co_return 1;
+    });
+    co_await first->connect();
+    Client caller(at("caller", router.port()));
+    auto conn = co_await caller.connect();
+    auto call = spawn(conn.rpc(10s).idempotent(1).call<int>("work"), "call");
+    auto brief = spawn(error_of<weft::Error>(conn.rpc(100ms).idempotent(1).call<int>("work")), "brief");
+    co_await started.wait();
+    first.reset();
+    // Long after the first look at the table.
+    co_await sleep(300ms);
+    const std::string text = co_await std::move(brief);
+    EXPECT_THAT(text, ::testing::HasSubstr("left before it answered"));
+    Client second(at("second", router.port()));
+    second.callback("work", [] { return 2; });
+    co_await second.connect();
+    const int result = co_await std::move(call);
+    EXPECT_EQ(result, 2);
+    const std::string nobody =
+        co_await error_of<ReceiverNotFound>(conn.rpc(10s).idempotent(5).call<int>("never offered"));
+    EXPECT_THAT(nobody, ::testing::HasSubstr("no member offers it"));
+}
+
+CO_TEST(Client, drains_behind_a_router_without_losing_a_call) {
+    Router router(Options("router"));
+    router.start();
+    auto work = [](int n) -> Task<int> {
+        co_await sleep(5ms);
+        co_return n;
+    };
+    Client leaving(at("leaving", router.port()).workers(50));
+    leaving.callback("work", work);
+    co_await leaving.connect();
+    Client staying(at("staying", router.port()).workers(50));
+    staying.callback("work", work);
+    co_await staying.connect();
+    Client caller(at("caller", router.port()));
+    auto conn = co_await caller.connect();
+    co_await conn.wait_for_members(5s, "leaving", "staying");
+    bool drained = false;
+    int answered = 0;
+    auto load = [&]() -> Task<void> {
+        while (!drained) {
+            const int n = co_await conn.rpc(5s).call<int>("work", answered);
+            EXPECT_GE(n, 0);
+            ++answered;
+        }
+    };
+    std::vector<TaskHandle<void>> callers;
+    for (int i = 0; i < 20; ++i) callers.push_back(spawn(load(), "load"));
+    while (answered < 100) co_await sleep(1ms);
+    co_await leaving.drain();
+    co_await sleep(20ms);
+    drained = true;
+    for (auto& one : callers) co_await std::move(one);
+    EXPECT_EQ(router.members().size(), 2u);
+    EXPECT_GT(leaving.stats().methods.at("work").calls, 20u);
+}
+
+// One that says it offers what it has not, as a worker does that leaves: the call goes to another.
+CO_TEST(Client, calls_that_reached_nobody_are_made_to_another) {
+    Router router(Options("router"));
+    router.start();
+    Client worker(at("worker", router.port()));
+    worker.callback("work", [] { return 1; });
+    co_await worker.connect();
+    auto stream = co_await raw(router.port());
+    co_await stream->write_all(hello("x", R"(["work"])"));
+    int refused = 0;
+    auto refuse = [&]() -> Task<void> {
+        while (refused < 3) {
+            const Received request = co_await read_until(*stream, Flag::request);
+            FrameHeader header;
+            header.id = request.header.id;
+            header.flag = Flag::error;
+            header.serde = Serde::json;
+            ++refused;
+            co_await stream->write_all(frame(
+                header, "x", "caller", "work",
+                R"({"args": [["ReceiverNotFound", "daffi.exceptions", "no callback", null]], "kwargs": {}})"));
+        }
+    };
+    auto refusing = spawn(refuse(), "refusing");
+    Client caller(at("caller", router.port()));
+    auto conn = co_await caller.connect();
+    co_await conn.wait_for_members(5s, "worker", "x");
+    while (refused < 3) {
+        const int result = co_await conn.rpc(5s).call<int>("work");
+        EXPECT_EQ(result, 1);
+    }
+    co_await std::move(refusing);
+    const std::string pinned = co_await error_of<CallTimeout>(conn.rpc(50ms).receiver("x").call<int>("work"));
+    EXPECT_THAT(pinned, ::testing::HasSubstr("from x"));
+}
+
+CO_TEST(Deadlines, travel_with_a_call_through_a_router_and_end_the_callback) {
+    Router router(Options("router"));
+    router.start();
+    Client worker(at("worker", router.port()).workers(1));
+    Event ended;
+    int begun = 0;
+    worker.callback("hang", [&]() -> Task<void> {
+        ++begun;
+        try {
+            co_await sleep(1h);
+        } catch (const Cancelled&) {
+            ended.set();
+            throw;
+        }
+    });
+    co_await worker.connect();
+    // One that cannot cancel: daffi's callers say nothing when they give up.
+    auto stream = co_await raw(router.port());
+    std::string out = hello("x");
+    FrameHeader header = request_header(2);
+    header.tail = encode_deadline(100);
+    // The second waits in the queue until its time is over, and never begins.
+    for (header.id = 2; header.id <= 3; ++header.id)
+        out += frame(header, "x", "worker", "hang", R"({"args": [], "kwargs": {}})");
+    const TimePoint begin = Clock::now();
+    co_await stream->write_all(out);
+    co_await ended.wait();
+    EXPECT_GE(Clock::now() - begin, 90ms);
+    while (worker.stats().methods.at("hang").errors < 2) co_await sleep(1ms);
+    EXPECT_EQ(begun, 1);
+}
+
+CO_TEST(Service, drains_what_it_has_begun) {
+    Service service(Options("calc").workers(2));
+    Event started;
+    service.callback("work", [&]() -> Task<int> {
+        started.set();
+        co_await sleep(20ms);
+        co_return 7;
+    });
+    service.start();
+    Client caller(at("caller", service.port()).reconnect(false));
+    auto conn = co_await caller.connect();
+    auto call = spawn(conn.rpc(5s).call<int>("work"), "call");
+    co_await started.wait();
+    co_await service.drain();
+    const int result = co_await std::move(call);
+    EXPECT_EQ(result, 7);
+}
+
+}  // namespace
+}  // namespace weft::mesh
