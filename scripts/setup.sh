@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that weft needs. usage: scripts/setup.sh build|test
+# Installs the Debian packages that weft needs. usage: scripts/setup.sh build|test|bench
 #   build  what the library and the weft program are built from
 #   test   that, and the peers and tools of the tests
+#   bench  all of that, and the peers that only the benchmarks have
 # Does nothing, and needs no privilege, when everything is there already.
 set -euo pipefail
 
@@ -19,14 +20,19 @@ packages_test=(
     clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev
 )
 
+packages_bench=(
+    capnproto libcapnp-dev libzmq3-dev cppzmq-dev libnats-dev
+)
+
 case "${1:-}" in
     build) wanted=("${packages_build[@]}") ;;
     test) wanted=("${packages_build[@]}" "${packages_test[@]}") ;;
-    *) echo "usage: $0 build|test" >&2; exit 2 ;;
+    bench) wanted=("${packages_build[@]}" "${packages_test[@]}" "${packages_bench[@]}") ;;
+    *) echo "usage: $0 build|test|bench" >&2; exit 2 ;;
 esac
 
 # What scripts/setup_peers.sh builds with; a newer one in PATH will do.
-if [ "$1" = test ]; then
+if [ "$1" != build ]; then
     command -v go >/dev/null || wanted+=(golang-go)
     command -v npm >/dev/null || wanted+=(nodejs npm)
     command -v cargo >/dev/null || wanted+=(cargo)

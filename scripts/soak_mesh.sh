@@ -5,4 +5,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 cmake --preset release -DWEFT_BENCH=ON >/dev/null
 cmake --build --preset release --target bench_mesh_soak >/dev/null
-exec build/release/bench/bench_mesh_soak "$@"
+exec build/release/bench/mesh/bench_mesh_soak "$@"

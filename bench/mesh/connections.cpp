@@ -2,40 +2,27 @@
 // memory.
 //
 // usage: bench_mesh_connections [clients, 10000 unless given]
+#include "child.hpp"
+
 #include <weft/core.hpp>
 #include <weft/mesh.hpp>
 #include <weft/mesh/frame.hpp>
 
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include <netinet/in.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
 
 using namespace weft;
 using namespace weft::mesh;
-
-long resident_kib(pid_t pid) {
-    std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-    std::string word;
-    while (status >> word)
-        if (word == "VmRSS:") {
-            long value = 0;
-            status >> value;
-            return value;
-        }
-    return 0;
-}
 
 int connect_to(std::uint16_t port) {
     sockaddr_in address{};
@@ -92,18 +79,16 @@ int main(int argc, char** argv) {
         Loop loop;
         port = Listener(SocketAddress::loopback(0)).port();
     }
-    const pid_t router = ::fork();
-    if (router == 0) {
+    const bench::Child router([port] {
         auto body = [](std::uint16_t at) -> Task<void> {
             Router node(Options("router").port(at).stall_limit(std::chrono::minutes(5)));
             node.start();
             co_await node.join();
         };
         (void)weft::run(body(port));
-        ::_exit(0);
-    }
+    });
     ::usleep(300'000);
-    const long before = resident_kib(router);
+    const long before = router.resident_kib();
     const int epoll = ::epoll_create1(0);
     std::vector<int> clients;
     for (std::size_t i = 0; i < count; ++i) {
@@ -118,11 +103,9 @@ int main(int argc, char** argv) {
         if (i % 50 == 49) drain(epoll, 0);
     }
     drain(epoll, 3000);
-    const long after = resident_kib(router);
+    const long after = router.resident_kib();
     std::printf("%zu clients: router %.1f MB, %.1f MB before; %.2f KiB a client\n", count,
                 static_cast<double>(after) / 1024, static_cast<double>(before) / 1024,
                 static_cast<double>(after - before) / static_cast<double>(count));
-    ::kill(router, SIGKILL);
-    ::waitpid(router, nullptr, 0);
     return 0;
 }

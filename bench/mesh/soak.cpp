@@ -3,13 +3,13 @@
 //
 // usage: bench_mesh_soak [seconds, 600 unless given [random seed]]
 // Exit status 1 when something of that happened. scripts/soak_mesh.sh builds and runs it.
+#include "child.hpp"
+
 #include <weft/core.hpp>
 #include <weft/mesh.hpp>
 
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,9 +17,6 @@
 #include <string>
 #include <vector>
 
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
@@ -27,41 +24,11 @@ namespace {
 using namespace std::chrono_literals;
 using namespace weft;
 using namespace weft::mesh;
+using bench::Child;
 
 constexpr std::size_t worker_count = 6;
 constexpr std::size_t caller_count = 8;
 constexpr Duration call_limit = 5s;
-
-// A child process that is killed with this object. Forked while no loop exists in this process.
-class Child {
-public:
-    explicit Child(const std::function<void()>& role) : pid_(::fork()) {
-        if (pid_ != 0) return;
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // whoever kills a parent kills its children
-        role();
-        ::_exit(0);
-    }
-    Child(const Child&) = delete;
-    Child& operator=(const Child&) = delete;
-    ~Child() {
-        ::kill(pid_, SIGKILL);
-        ::waitpid(pid_, nullptr, 0);
-    }
-    [[nodiscard]] long resident_kib() const {
-        std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
-        std::string word;
-        while (status >> word)
-            if (word == "VmRSS:") {
-                long value = 0;
-                status >> value;
-                return value;
-            }
-        return 0;
-    }
-
-private:
-    pid_t pid_;
-};
 
 Callbacks methods() {
     Callbacks callbacks;

@@ -1,0 +1,152 @@
+// What the kernel alone can do: an echo over TCP with epoll and no frames.
+//     raw server        sends back what it read
+//     raw client …      sequential: one write, one read; flight: batched writes, as many messages as came
+//                       back; large: sends while it receives
+#include "mesh_case.hpp"
+
+#include <cstdint>
+#include <vector>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace {
+
+void check(bool right) {
+    if (!right) std::abort();
+}
+
+sockaddr_in loopback(int port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+}
+
+void no_delay(int fd) {
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+int epoll_for(int fd) {
+    const int epoll = ::epoll_create1(0);
+    epoll_event event{};
+    event.events = EPOLLIN;
+    check(::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0);
+    return epoll;
+}
+
+void write_all(int fd, const char* data, std::size_t size) {
+    while (size != 0) {
+        const ssize_t n = ::write(fd, data, size);
+        check(n > 0);
+        data += n;
+        size -= static_cast<std::size_t>(n);
+    }
+}
+
+constexpr std::size_t room_size = 1 << 20;
+
+int serve() {
+    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address = loopback(0);
+    socklen_t size = sizeof address;
+    check(::bind(listener, reinterpret_cast<sockaddr*>(&address), size) == 0 && ::listen(listener, 1) == 0);
+    ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
+    bench::tell_port(ntohs(address.sin_port));
+    const int fd = ::accept(listener, nullptr, nullptr);
+    no_delay(fd);
+    const int epoll = epoll_for(fd);
+    std::vector<char> room(room_size);
+    epoll_event event{};
+    for (;;) {
+        ::epoll_wait(epoll, &event, 1, -1);
+        const ssize_t n = ::read(fd, room.data(), room.size());
+        if (n <= 0) return 0;
+        write_all(fd, room.data(), static_cast<std::size_t>(n));
+    }
+}
+
+void sequential(int fd, bench::Case& one) {
+    const int epoll = epoll_for(fd);
+    std::vector<char> room(room_size, 'x');
+    epoll_event event{};
+    for (;;) {
+        const auto began = bench::Clock::now();
+        write_all(fd, room.data(), one.bytes());
+        for (std::size_t got = 0; got < one.bytes();) {
+            ::epoll_wait(epoll, &event, 1, -1);
+            const ssize_t n = ::read(fd, room.data(), room.size());
+            check(n > 0);
+            got += static_cast<std::size_t>(n);
+        }
+        if (!one.count(began)) return;
+    }
+}
+
+void flight(int fd, bench::Case& one) {
+    const std::vector<char> out(one.bytes() * bench::Case::in_flight, 'x');
+    std::vector<char> room(room_size);
+    write_all(fd, out.data(), out.size());
+    for (std::size_t bytes = 0;;) {
+        const ssize_t n = ::read(fd, room.data(), room.size());
+        check(n > 0);
+        bytes += static_cast<std::size_t>(n);
+        const std::size_t whole = bytes / one.bytes();
+        bytes %= one.bytes();
+        if (whole == 0) continue;
+        if (!one.count_messages(whole)) return;
+        write_all(fd, out.data(), whole * one.bytes());
+    }
+}
+
+void large(int fd, bench::Case& one) {
+    const std::vector<char> out(one.bytes(), 'x');
+    std::vector<char> room(room_size);
+    for (;;) {
+        const auto began = bench::Clock::now();
+        std::size_t sent = 0;
+        std::size_t got = 0;
+        while (got < out.size()) {
+            pollfd ready{fd, static_cast<short>(sent < out.size() ? POLLIN | POLLOUT : POLLIN), 0};
+            ::poll(&ready, 1, -1);
+            if ((ready.revents & POLLOUT) != 0) {
+                const ssize_t n = ::send(fd, out.data() + sent, out.size() - sent, MSG_DONTWAIT);
+                if (n > 0) sent += static_cast<std::size_t>(n);
+            }
+            if ((ready.revents & POLLIN) != 0) {
+                const ssize_t n = ::recv(fd, room.data(), room.size(), MSG_DONTWAIT);
+                check(n != 0);
+                if (n > 0) got += static_cast<std::size_t>(n);
+            }
+        }
+        if (!one.count(began)) return;
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc == 2) return serve();
+    if (argc != 5) return 2;
+    bench::Case one(argv[3], std::atof(argv[4]));
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    const sockaddr_in address = loopback(std::atoi(argv[2]));
+    check(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    no_delay(fd);
+    if (one.large()) {
+        large(fd, one);
+    } else if (one.flight()) {
+        flight(fd, one);
+    } else {
+        sequential(fd, one);
+    }
+    bench::Case::wait_for_end_of_input();
+    return 0;
+}
