@@ -60,10 +60,12 @@ void CallRunner::accept(const std::shared_ptr<Link>& link, const Frame& request)
     info.caller = request.transmitter;
     info.function = request.function;
     info.serde = request.header.serde;
-    take(link, request, std::move(info));
+    auto payload = link->take_payload();
+    take(link, request, std::move(info), payload ? &*payload : nullptr);
 }
 
-void CallRunner::take(const std::shared_ptr<Link>& link, const Frame& request, CallInfo info) {
+void CallRunner::take(const std::shared_ptr<Link>& link, const Frame& request, CallInfo info,
+                      Bytes* payload) {
     const auto* callback = registry_->find(request.function);
     if (!callback) {
         if (request.function.starts_with(own_prefix)) return tell(link, request);
@@ -82,7 +84,11 @@ void CallRunner::take(const std::shared_ptr<Link>& link, const Frame& request, C
     if (const std::uint64_t ms = decode_deadline(request.header.tail); ms != 0)
         call.deadline = Loop::current().now() + std::chrono::milliseconds(ms);
     try {
-        call.args = decode_arguments(request.header.serde, request.header.is_bytes, request.data);
+        if (payload && request.header.serde == Serde::opaque && request.header.is_bytes) {
+            call.args.positional.emplace_back(std::move(*payload));
+        } else {
+            call.args = decode_arguments(request.header.serde, request.header.is_bytes, request.data);
+        }
     } catch (const Error&) {
         fail(call, std::current_exception());
         return;
@@ -118,9 +124,9 @@ void CallRunner::run_now(Call call) {
     const std::string before = traced ? traceparent() : std::string();
     if (traced) set_traceparent(call.info.traceparent);
     try {
-        const Value result = call.callback->call(std::move(call.args), call.info);
+        Value result = call.callback->call(std::move(call.args), call.info);
         ++call.stats->calls;
-        reply(call, result);
+        reply(call, std::move(result));
     } catch (...) {
         fail(call, std::current_exception());
     }
@@ -149,9 +155,9 @@ Task<std::exception_ptr> CallRunner::finish(std::shared_ptr<CallRunner> self, Ca
     }
     std::exception_ptr error;
     try {
-        const Value result = co_await run(*self, call);
+        Value result = co_await run(*self, call);
         ++call.stats->calls;
-        self->reply(call, result);
+        self->reply(call, std::move(result));
     } catch (const Cancelled&) {
         if (!scope.claim()) {
             error = std::current_exception();
@@ -223,7 +229,7 @@ std::size_t large_size(const Value& value) noexcept {
     return value.kind() == Kind::bytes || value.kind() == Kind::text ? value.size() : 0;
 }
 
-void CallRunner::reply(const Call& call, const Value& result) {
+void CallRunner::reply(const Call& call, Value result) {
     if (!call.header.wants_reply || call.link->closed()) return;
     const std::size_t limit = host_ ? host_->whole_limit(*call.link, call.info.caller) : SIZE_MAX;
     PartSenders::Message message;
@@ -231,27 +237,39 @@ void CallRunner::reply(const Call& call, const Value& result) {
     header.id = call.header.id;
     header.flag = Flag::response;
     header.serde = call.header.serde;
-    if (large_size(result) <= limit) {
+    const std::size_t known_size = large_size(result);
+    const bool by_reference = header.serde == Serde::opaque && known_size >= payload_threshold;
+    if (by_reference) {
+        header.is_bytes = result.kind() == Kind::bytes;
+        message.data = opaque_payload(std::make_shared<const Value>(std::move(result)));
+    }
+    if (known_size <= limit) {
         FrameWriter writer(call.link->out(), node_, call.info.caller, call.info.function);
-        try {
-            header.is_bytes = encode_result(header.serde, result, writer.data());
-        } catch (...) {
-            writer.abandon();
-            throw;
+        if (!by_reference) {
+            try {
+                header.is_bytes = encode_result(header.serde, result, writer.data());
+            } catch (...) {
+                writer.abandon();
+                throw;
+            }
         }
-        const std::size_t size = writer.data_size();
+        const std::size_t size = writer.data_size() + message.data.bytes.size();
         if (size <= limit) {
-            if (!writer.finish(header))
+            if (!writer.finish(header, message.data.bytes.size()))
                 throw EncodeError("the result is larger than a message may be (32 MiB)");
-            call.link->sent();
+            call.link->sent(std::move(message.data));
             return;
         }
-        message.data.append(writer.data().bytes().last(size));
+        Buffer data;
+        data.append(writer.data().bytes().last(size));
         writer.abandon();
-    } else {
-        header.is_bytes = encode_result(header.serde, result, message.data);
+        message.data = buffer_payload(std::move(data));
+    } else if (!by_reference) {
+        Buffer data(known_size + 256);
+        header.is_bytes = encode_result(header.serde, result, data);
+        message.data = buffer_payload(std::move(data));
     }
-    if (message.data.size() > message_limit_)
+    if (message.data.bytes.size() > message_limit_)
         throw EncodeError("the result is larger than this node's message_limit, " +
                           std::to_string(message_limit_) + " bytes");
     message.link = call.link;
@@ -356,6 +374,7 @@ void CallRunner::take_extended(const std::shared_ptr<Link>& link, const Frame& f
     incoming.function = frame.function;
     incoming.info = std::move(info);
     incoming.size = static_cast<std::size_t>(size);
+    incoming.data.reserve(incoming.size);  // pages come with the bytes
     incoming_bytes_ += incoming.size;
 }
 
@@ -374,19 +393,19 @@ void CallRunner::take_part(const std::shared_ptr<Link>& link, const Frame& frame
         incoming_.erase(it);
         return;
     }
-    incoming.data.append(extension.data);
+    incoming.data.insert(incoming.data.end(), extension.data.begin(), extension.data.end());
     incoming.receipts.took(extension.data.size(), *link, frame.header.id, true, node_, frame.transmitter);
     if (incoming.data.size() < incoming.size) return;
-    const auto done = incoming_.extract(it);
-    const Incoming& whole = done.mapped();
+    auto done = incoming_.extract(it);
+    Incoming& whole = done.mapped();
     incoming_bytes_ -= whole.size;
     Frame request;
     request.header = whole.header;
     request.transmitter = whole.info.caller;
     request.receiver = node_;
     request.function = whole.function;
-    request.data = whole.data.bytes();
-    take(link, request, whole.info);
+    request.data = whole.data;
+    take(link, request, whole.info, &whole.data);
 }
 
 void CallRunner::take_item(const Key& key, const Frame& frame, const Extension& extension) {

@@ -92,7 +92,7 @@ private:
         std::string function;
         CallInfo info;
         std::size_t size = 0;
-        Buffer data;
+        Bytes data;
         PartReceipts receipts;
     };
 
@@ -100,14 +100,16 @@ private:
     static Task<Value> run(CallRunner& self, Call& call);
     // Runs one call; gives its error.
     static Task<std::exception_ptr> finish(std::shared_ptr<CallRunner> self, Call& call);
-    void take(const std::shared_ptr<Link>& link, const Frame& request, CallInfo info);
+    // `payload`: what request.data points to, when it may be taken over.
+    void take(const std::shared_ptr<Link>& link, const Frame& request, CallInfo info,
+              Bytes* payload = nullptr);
     void take_extended(const std::shared_ptr<Link>& link, const Frame& frame, const Extension& extension);
     void take_part(const std::shared_ptr<Link>& link, const Frame& frame, const Extension& extension);
     void take_item(const Key& key, const Frame& frame, const Extension& extension);
     void cancel(const std::shared_ptr<Link>& link, const Key& key);
     void run_now(Call call);
     void tell(const std::shared_ptr<Link>& link, const Frame& request);
-    void reply(const Call& call, const Value& result);
+    void reply(const Call& call, Value result);
     void fail(const Call& call, std::exception_ptr error);
     void refuse(const std::shared_ptr<Link>& link, const Frame& request, const Failure& failure);
     void forget_if(const std::function<bool(const Link*, std::string_view)>& gone) noexcept;

@@ -54,11 +54,21 @@ std::uint16_t ClientState::send_request(Link& to, std::string& receiver, const I
         return encode_arguments(spec.serde, invocation.positional, invocation.keyword, out);
     };
     try {
-        if (invocation.positional.size() == 1 && large_size(invocation.positional[0]) > whole) {
+        Payload body;
+        if (invocation.body) {
+            body = opaque_payload(invocation.body);
+            header.is_bytes = invocation.body->kind() == Kind::bytes;
+            if (body.bytes.size() > whole) {
+                if (receiver == any_worker) receiver = choose(spec, invocation.function, true);
+                send_in_parts(receiver, invocation, header, std::move(attributes), std::move(body));
+                return header.id;
+            }
+        } else if (invocation.positional.size() == 1 && large_size(invocation.positional[0]) > whole) {
             Buffer data(large_size(invocation.positional[0]) + 256);
             header.is_bytes = encode(data);
             if (receiver == any_worker) receiver = choose(spec, invocation.function, true);
-            send_in_parts(receiver, invocation, header, std::move(attributes), std::move(data));
+            send_in_parts(receiver, invocation, header, std::move(attributes),
+                          buffer_payload(std::move(data)));
             return header.id;
         }
         FrameWriter writer(to.out(), options.name, receiver, invocation.function);
@@ -68,12 +78,12 @@ std::uint16_t ClientState::send_request(Link& to, std::string& receiver, const I
         }
         const std::size_t head = writer.data_size();
         try {
-            header.is_bytes = encode(writer.data());
+            if (!invocation.body) header.is_bytes = encode(writer.data());
         } catch (...) {
             writer.abandon();
             throw;
         }
-        const std::size_t size = writer.data_size() - head;
+        const std::size_t size = writer.data_size() - head + body.bytes.size();
         if (!wants_reply && size > to.max_frame() - 4096 - head) {
             writer.abandon();
             throw EncodeError("a call that is not answered has at most " +
@@ -84,24 +94,25 @@ std::uint16_t ClientState::send_request(Link& to, std::string& receiver, const I
             data.append(writer.data().bytes().last(size));
             writer.abandon();
             if (receiver == any_worker) receiver = choose(spec, invocation.function, true);
-            send_in_parts(receiver, invocation, header, std::move(attributes), std::move(data));
+            send_in_parts(receiver, invocation, header, std::move(attributes),
+                          buffer_payload(std::move(data)));
             return header.id;
         }
-        if (!writer.finish(header))
+        if (!writer.finish(header, body.bytes.size()))
             throw EncodeError("the arguments are larger than a message may be (32 MiB)");
+        to.sent(std::move(body));
     } catch (const EncodeError& error) {
         throw EncodeError("call " + invocation.function + ": " + error.what());
     }
-    to.sent();
     return header.id;
 }
 
 void ClientState::send_in_parts(const std::string& receiver, const Invocation& invocation, FrameHeader header,
-                                std::string attributes, Buffer data) {
-    if (data.size() > options.message_limit)
+                                std::string attributes, Payload data) {
+    if (data.bytes.size() > options.message_limit)
         throw EncodeError("the arguments are larger than this node's message_limit, " +
                           std::to_string(options.message_limit) + " bytes");
-    attributes += "size=" + std::to_string(data.size()) + "\n";
+    attributes += "size=" + std::to_string(data.bytes.size()) + "\n";
     send_extension(*link, header, Route{options.name, receiver, invocation.function}, ExtKind::request,
                    attributes);
     PartSenders::Message message;
@@ -152,17 +163,22 @@ void PendingCall::finish(End end) noexcept {
     if (waiting()) wake();
 }
 
-void PendingCall::answer(const Frame& frame) noexcept {
+void PendingCall::answer(Link& link, const Frame& frame) noexcept {
     try {
         if (frame.header.flag == Flag::error) {
             failure = decode_failure(frame.header.serde, frame.header.is_bytes, frame.data);
             return finish(End::failed);
         }
-        if (parts_.empty()) {
-            value = decode_result(frame.header.serde, frame.header.is_bytes, frame.data);
+        auto payload = link.take_payload();
+        if (!parts_.empty()) {
+            parts_.insert(parts_.end(), frame.data.begin(), frame.data.end());
+            payload = std::move(parts_);
+        }
+        if (payload && frame.header.serde == Serde::opaque && frame.header.is_bytes) {
+            value = std::move(*payload);
         } else {
-            parts_.append(frame.data);
-            value = decode_result(frame.header.serde, frame.header.is_bytes, parts_.bytes());
+            value = decode_result(frame.header.serde, frame.header.is_bytes,
+                                  payload ? std::span<const std::byte>(*payload) : frame.data);
         }
     } catch (...) {
         error = std::current_exception();
@@ -183,7 +199,10 @@ void PendingCall::extension(const Frame& frame, const Extension& extension) {
                                 std::to_string(state_.options.message_limit) + " bytes"));
                 return finish(End::refused);
             }
-            parts_.append(extension.data);
+            if (parts_.empty() && parts_.capacity() == 0)
+                parts_.reserve(std::min(static_cast<std::size_t>(extension.number("size")),
+                                        state_.options.message_limit));  // pages come with the bytes
+            parts_.insert(parts_.end(), extension.data.begin(), extension.data.end());
             return receipts_.took(extension.data.size(), *state_.link, id_, false, state_.options.name,
                                   receiver_);
         case ExtKind::got:
@@ -270,6 +289,14 @@ Task<Value> call_once(std::shared_ptr<ClientState> state, CallSpec spec, const I
     }
 }
 
+// However often a large argument is sent, it is there once.
+void share_body(const CallSpec& spec, Invocation& invocation) {
+    if (spec.serde != Serde::opaque || invocation.positional.size() != 1 || !invocation.keyword.empty() ||
+        large_size(invocation.positional[0]) < payload_threshold)
+        return;
+    invocation.body = std::make_shared<const Value>(std::move(invocation.positional[0]));
+}
+
 }  // namespace
 
 // A call without a time limit that is to be made again waits so long for somebody to make it to.
@@ -278,6 +305,7 @@ constexpr Duration retry_patience = std::chrono::seconds(30);
 constexpr unsigned most_elsewhere = 3;
 
 Task<Value> call_one(std::shared_ptr<ClientState> state, CallSpec spec, Invocation invocation) {
+    share_body(spec, invocation);
     std::optional<TimePoint> deadline;
     if (spec.limit) deadline = Loop::current().now() + *spec.limit;
     unsigned elsewhere = 0;
@@ -339,6 +367,7 @@ std::vector<std::string> cast_targets(ClientState& state, const CallSpec& spec, 
 Task<std::map<std::string, Result<Value>>> call_all(std::shared_ptr<ClientState> state, CallSpec spec,
                                                     Invocation invocation) {
     const std::vector<std::string> targets = cast_targets(*state, spec, invocation.function);
+    share_body(spec, invocation);
     std::vector<Task<Result<Value>>> calls;
     calls.reserve(targets.size());
     for (const std::string& target : targets) {

@@ -103,6 +103,7 @@ Task<void> ClientState::begin(std::shared_ptr<ClientState> self, std::unique_ptr
     self->last_id_ = 1;
     self->introduce(*link, 1);
     link->limit_frames(max_frame);
+    link->separate_payloads();
     // A router of weft's sends its first extension before its answer.
     link->take_extensions();
     self->weft_members_.clear();
@@ -430,7 +431,7 @@ void ClientState::event(const Frame& frame) {
 
 void ClientState::on_frame(Link& from, const Frame& frame) {
     ++stats.frames;
-    stats.bytes += frame.raw.size();
+    stats.bytes += frame.header.frame_size();
     switch (frame.header.flag) {
         case Flag::handshake:
             return handshake(frame);
@@ -444,7 +445,7 @@ void ClientState::on_frame(Link& from, const Frame& frame) {
         case Flag::response:
         case Flag::error:
             if (PendingCall* call = pending.get(frame.header.id)) {
-                call->answer(frame);
+                call->answer(from, frame);
             } else {
                 // Too late, or never asked for.
                 ++stats.dropped;
@@ -488,7 +489,7 @@ void ClientState::on_extension(Link& from, const Frame& frame, const Extension& 
     }
     if (link.get() != &from) return;
     ++stats.frames;
-    stats.bytes += frame.raw.size();
+    stats.bytes += frame.header.frame_size();
     if (frame.header.wants_reply || extension.kind == ExtKind::request)
         return runner->extension(link, frame, extension);
     PendingCall* call = pending.get(frame.header.id);

@@ -84,7 +84,7 @@ private:
                             std::size_t max_frame);
     static Task<void> supervise(std::shared_ptr<ClientState> self);
     void send_in_parts(const std::string& receiver, const Invocation& invocation, FrameHeader header,
-                       std::string attributes, Buffer data);
+                       std::string attributes, Payload data);
     void introduce(Link& to, std::uint16_t id);
     void announce();
     void handshake(const Frame& frame);
@@ -137,7 +137,7 @@ public:
     // By the connection: a part of the answer, a value of its stream, what the worker has taken of ours.
     void extension(const Frame& frame, const Extension& extension);
     // By the connection: the answer is here; decoded at once, since the frame's bytes do not stay.
-    void answer(const Frame& frame) noexcept;
+    void answer(Link& link, const Frame& frame) noexcept;
     void lose(const std::string& reason, std::uint64_t written) noexcept;
 
     std::shared_ptr<DuplexState> stream;
@@ -153,7 +153,7 @@ private:
     void finish(End end) noexcept;
 
     ClientState& state_;
-    Buffer parts_;
+    Bytes parts_;
     PartReceipts receipts_;
     std::string& receiver_;  // of the one who waits: changes once when it was any_worker
     std::uint64_t begin_;

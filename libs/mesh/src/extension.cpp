@@ -50,6 +50,14 @@ void append_extension_head(ExtKind kind, std::string_view attributes, Buffer& ou
 }
 
 void send_extension(Link& link, FrameHeader header, const Route& route, ExtKind kind,
+                    std::string_view attributes, Payload payload) {
+    FrameWriter writer(link.out(), route.from, route.to, route.function);
+    append_extension_head(kind, attributes, writer.data());
+    header.flag = Flag::extension;
+    if (writer.finish(header, payload.bytes.size())) link.sent(std::move(payload));
+}
+
+void send_extension(Link& link, FrameHeader header, const Route& route, ExtKind kind,
                     std::string_view attributes, std::span<const std::byte> data) {
     FrameWriter writer(link.out(), route.from, route.to, route.function);
     append_extension_head(kind, attributes, writer.data());

@@ -5,6 +5,8 @@
 // wants_reply says who speaks about a call: 1 its caller, 0 its worker.
 #pragma once
 
+#include "payload.hpp"
+
 #include <weft/mesh/frame.hpp>
 
 #include <cstdint>
@@ -53,7 +55,9 @@ struct Route {
     std::string_view function;
 };
 
-// Sends one; `header` gives id, serde, is_bytes and wants_reply.
+// Sends one; `header` gives id, serde, is_bytes and wants_reply. A payload is not copied.
+void send_extension(Link& link, FrameHeader header, const Route& route, ExtKind kind,
+                    std::string_view attributes, Payload payload);
 void send_extension(Link& link, FrameHeader header, const Route& route, ExtKind kind,
                     std::string_view attributes = {}, std::span<const std::byte> data = {});
 

@@ -91,8 +91,8 @@ FrameWriter::FrameWriter(Buffer& out, std::string_view transmitter, std::string_
     out_.append(function);
 }
 
-bool FrameWriter::finish(FrameHeader header) noexcept {
-    const std::size_t size = out_.size() - start_ - header_size;
+bool FrameWriter::finish(FrameHeader header, std::size_t more) noexcept {
+    const std::size_t size = out_.size() - start_ - header_size + more;
     if (!ok_ || size > max_message_size) {
         abandon();
         return false;

@@ -21,6 +21,8 @@ constexpr std::size_t read_buffer_size = std::size_t{256} << 10;
 constexpr std::size_t large_frame = std::size_t{128} << 10;
 // Reads in a row before other tasks get their turn.
 constexpr int reads_per_turn = 4;
+constexpr std::size_t bytes_per_turn = std::size_t{2} << 20;
+constexpr std::size_t payload_step = std::size_t{256} << 10;
 
 std::span<std::byte> read_buffer() {
     thread_local std::unique_ptr<std::byte[]> memory;
@@ -63,6 +65,13 @@ void Link::sent() noexcept {
     if (!blocked_) loop_->at_turn_end(*this);
 }
 
+void Link::sent(Payload payload) {
+    sent();
+    if (closed_) return;
+    appended_ += payload.bytes.size();
+    out_.push(std::move(payload));
+}
+
 void Link::forward(std::span<const std::byte> raw) {
     if (closed_ || finishing_) return;
     out_.tail().append(raw);
@@ -70,9 +79,14 @@ void Link::forward(std::span<const std::byte> raw) {
 }
 
 std::optional<Buffer> Link::take_frame_buffer() noexcept {
-    if (large_size_ == 0) return std::nullopt;
+    if (large_size_ == 0 || has_payload_) return std::nullopt;
     large_size_ = 0;
     return std::move(large_);
+}
+
+std::optional<Bytes> Link::take_payload() noexcept {
+    if (large_size_ == 0 || !has_payload_) return std::nullopt;
+    return std::exchange(payload_, Bytes());
 }
 
 void Link::forward(Buffer frame) {
@@ -176,10 +190,12 @@ std::size_t Link::skip_preamble(std::span<const std::byte> bytes) {
     return n;
 }
 
-void Link::dispatch_one(std::span<const std::byte> raw, const FrameHeader& header, LinkHandler& handler) {
+void Link::dispatch_one(std::span<const std::byte> raw, const FrameHeader& header, LinkHandler& handler,
+                        const Bytes* payload) {
     Frame frame;
     if (const FrameFault fault = parse_frame(raw, header, frame); fault != FrameFault::none)
         throw DecodeError("it broke the protocol: " + std::string(to_string(fault)));
+    if (payload) frame.data = *payload;
     if (frame.header.flag != Flag::extension) return handler.on_frame(*this, frame);
     Extension extension;
     if (!extended_) throw DecodeError("it broke the protocol: an extension that was not agreed upon");
@@ -214,11 +230,7 @@ std::size_t Link::dispatch(std::span<const std::byte> bytes, LinkHandler& handle
         const std::size_t size = header.frame_size();
         if (bytes.size() - done < size) {
             if (size <= large_frame) break;
-            // Announced, not yet sent: the pages are the kernel's until bytes come.
-            large_ = Buffer(size);
-            large_.append(bytes.subspan(done));
-            large_header_ = header;
-            large_size_ = size;
+            begin_large(header, bytes.subspan(done));
             return bytes.size();
         }
         dispatch_one(bytes.subspan(done, size), header, handler);
@@ -227,16 +239,57 @@ std::size_t Link::dispatch(std::span<const std::byte> bytes, LinkHandler& handle
     return done;
 }
 
+void Link::begin_large(const FrameHeader& header, std::span<const std::byte> begin) {
+    has_payload_ = separate_ && header.serde == Serde::opaque && header.is_bytes &&
+                   (header.flag == Flag::request || header.flag == Flag::response);
+    large_header_ = header;
+    large_size_ = has_payload_ ? header_size + header.metadata_size : header.frame_size();
+    // Announced, not yet sent: the pages are the kernel's until bytes come.
+    large_ = Buffer(large_size_);
+    large_.append(begin.first(std::min(large_size_, begin.size())));
+    if (!has_payload_) return;
+    payload_.reserve(header.message_size - header.metadata_size);
+    if (begin.size() > large_size_) {
+        const auto rest = begin.subspan(large_size_);
+        payload_.assign(rest.begin(), rest.end());
+    }
+}
+
+// In steps: a vector's new bytes are zeroes, which cost little when they are overwritten while in the cache.
+IoResult::Status Link::read_payload(std::size_t size) {
+    IoResult::Status status = IoResult::Status::ok;
+    for (std::size_t bytes = 0; bytes < bytes_per_turn && payload_.size() < size;) {
+        const std::size_t have = payload_.size();
+        const std::size_t room = std::min(payload_step, size - have);
+        payload_.resize(have + room);
+        const IoResult result = stream_->try_read({payload_.data() + have, room});
+        const bool ok = result.status == IoResult::Status::ok;
+        payload_.resize(have + (ok ? result.bytes : 0));
+        // What was read before counts; the rest shows itself again.
+        if (!ok) return bytes == 0 ? result.status : status;
+        bytes += result.bytes;
+    }
+    return status;
+}
+
 IoResult::Status Link::read_large(LinkHandler& handler) {
     const std::size_t have = large_.size();
-    const IoResult result = stream_->try_read({large_.data() + have, large_size_ - have});
-    if (result.status != IoResult::Status::ok) return result.status;
-    large_.resize(have + result.bytes);
-    if (large_.size() < large_size_) return result.status;
-    dispatch_one(large_.bytes(), large_header_, handler);
+    const std::size_t payload_size =
+        has_payload_ ? large_header_.message_size - large_header_.metadata_size : 0;
+    IoResult::Status status = IoResult::Status::ok;
+    if (have < large_size_) {
+        const IoResult result = stream_->try_read({large_.data() + have, large_size_ - have});
+        if (result.status != IoResult::Status::ok) return result.status;
+        large_.resize(have + result.bytes);
+    } else {
+        status = read_payload(payload_size);
+    }
+    if (large_.size() < large_size_ || payload_.size() < payload_size) return status;
+    dispatch_one(large_.bytes(), large_header_, handler, has_payload_ ? &payload_ : nullptr);
     large_size_ = 0;
     large_ = Buffer();
-    return result.status;
+    payload_ = Bytes();
+    return status;
 }
 
 IoResult::Status Link::read_once(LinkHandler& handler) {

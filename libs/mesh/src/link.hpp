@@ -59,11 +59,18 @@ public:
     // is closed.
     [[nodiscard]] Buffer& out() { return out_.tail(); }
     void sent() noexcept;
+    // The same, for a frame whose data lies elsewhere (or the rest of it: see FrameWriter::finish()).
+    void sent(Payload payload);
     // A whole frame, copied.
     void forward(std::span<const std::byte> raw);
     // The buffer of the frame that on_frame() was given, when it has one of its own (large frames do).
     [[nodiscard]] std::optional<Buffer> take_frame_buffer() noexcept;
     void forward(Buffer frame);
+
+    // Bytes of large OPAQUE messages are read to where they stay: frames come with the data apart from the
+    // rest, and in on_frame() it can be taken over.
+    void separate_payloads() noexcept { separate_ = true; }
+    [[nodiscard]] std::optional<Bytes> take_payload() noexcept;
 
     // Lets extension frames in, which otherwise end the link.
     void take_extensions() noexcept { extended_ = true; }
@@ -122,10 +129,13 @@ private:
     static Task<void> read_loop(std::shared_ptr<Link> self, std::shared_ptr<LinkHandler> handler);
     static Task<void> write_when_possible(std::shared_ptr<Link> self);
     IoResult::Status read_once(LinkHandler& handler);
+    void begin_large(const FrameHeader& header, std::span<const std::byte> begin);
     IoResult::Status read_large(LinkHandler& handler);
+    IoResult::Status read_payload(std::size_t size);
     // Handles the frames in `bytes`; gives how many bytes they were.
     std::size_t dispatch(std::span<const std::byte> bytes, LinkHandler& handler);
-    void dispatch_one(std::span<const std::byte> raw, const FrameHeader& header, LinkHandler& handler);
+    void dispatch_one(std::span<const std::byte> raw, const FrameHeader& header, LinkHandler& handler,
+                      const Bytes* payload = nullptr);
     std::size_t skip_preamble(std::span<const std::byte> bytes);
     void flush() noexcept;
     void abort(std::string reason) noexcept;
@@ -140,9 +150,14 @@ private:
     Loop* loop_;
     OutQueue out_;
     Buffer partial_;  // the beginning of a frame, between two reads
-    Buffer large_;    // a frame that is larger than the read buffer, while it comes in
+    // A frame that is larger than the read buffer, while it comes in; of a separated one what stands before
+    // the payload.
+    Buffer large_;
+    Bytes payload_;
     FrameHeader large_header_;
-    std::size_t large_size_ = 0;  // 0: none
+    std::size_t large_size_ = 0;  // what goes into large_; 0: none
+    bool has_payload_ = false;
+    bool separate_ = false;
     std::uint64_t appended_ = 0;
     std::uint64_t written_ = 0;
     Duration stall_limit_;

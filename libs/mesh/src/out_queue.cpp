@@ -29,33 +29,40 @@ void recycle(Buffer buffer) noexcept {
 }  // namespace
 
 Buffer& OutQueue::tail() {
-    if (buffers_.empty() || tail_size_ >= buffer_size) {
+    const bool behind_payload = !chunks_.empty() && chunks_.back().payload.keeper;
+    if (chunks_.empty() || behind_payload || tail_size_ >= buffer_size) {
         auto& pool = spares();
-        if (pool.empty()) {
-            buffers_.emplace_back();
-        } else {
-            buffers_.push_back(std::move(pool.back()));
+        Chunk& chunk = chunks_.emplace_back();
+        // Between payloads stand the heads of frames: a small buffer of its own does for those.
+        if (!pool.empty() && !behind_payload) {
+            chunk.buffer = std::move(pool.back());
             pool.pop_back();
         }
         tail_size_ = 0;
     }
-    return buffers_.back();
+    return chunks_.back().buffer;
 }
 
 void OutQueue::push(Buffer buffer) {
-    if (!buffers_.empty() && buffers_.back().empty()) buffers_.pop_back();
+    if (!chunks_.empty() && chunks_.back().size() == 0) chunks_.pop_back();
     tail_size_ = buffer.size();
     size_ += buffer.size();
-    buffers_.push_back(std::move(buffer));
+    chunks_.emplace_back().buffer = std::move(buffer);
+}
+
+void OutQueue::push(Payload payload) {
+    if (payload.bytes.empty()) return;
+    tail_size_ = payload.bytes.size();
+    size_ += payload.bytes.size();
+    chunks_.emplace_back().payload = std::move(payload);
 }
 
 std::size_t OutQueue::gather(std::array<ConstBuffer, max_gather>& out) const noexcept {
     std::size_t count = 0;
     std::size_t offset = head_offset_;
-    for (const Buffer& buffer : buffers_) {
+    for (const Chunk& chunk : chunks_) {
         if (count == max_gather) break;
-        if (buffer.size() > offset)
-            out[count++] = ConstBuffer{buffer.data() + offset, buffer.size() - offset};
+        if (chunk.size() > offset) out[count++] = ConstBuffer{chunk.data() + offset, chunk.size() - offset};
         offset = 0;
     }
     return count;
@@ -63,24 +70,24 @@ std::size_t OutQueue::gather(std::array<ConstBuffer, max_gather>& out) const noe
 
 void OutQueue::consume(std::size_t n) noexcept {
     size_ -= n;
-    while (!buffers_.empty()) {
-        const std::size_t left = buffers_.front().size() - head_offset_;
+    while (!chunks_.empty()) {
+        const std::size_t left = chunks_.front().size() - head_offset_;
         if (n < left) {
             head_offset_ += n;
             return;
         }
         n -= left;
         head_offset_ = 0;
-        recycle(std::move(buffers_.front()));
-        buffers_.pop_front();
+        recycle(std::move(chunks_.front().buffer));
+        chunks_.pop_front();
     }
     tail_size_ = 0;
 }
 
 void OutQueue::clear() noexcept {
-    while (!buffers_.empty()) {
-        recycle(std::move(buffers_.front()));
-        buffers_.pop_front();
+    while (!chunks_.empty()) {
+        recycle(std::move(chunks_.front().buffer));
+        chunks_.pop_front();
     }
     head_offset_ = tail_size_ = size_ = 0;
 }

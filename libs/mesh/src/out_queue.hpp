@@ -1,6 +1,8 @@
 // What waits to be written to one peer: a few buffers, appended to at the end and consumed at the front.
 #pragma once
 
+#include "payload.hpp"
+
 #include <weft/core/stream.hpp>
 #include <weft/mesh/buffer.hpp>
 
@@ -27,22 +29,37 @@ public:
     [[nodiscard]] Buffer& tail();
     // Counts what was appended to the tail; gives how many bytes that were.
     std::size_t appended() noexcept {
-        const std::size_t n = buffers_.back().size() - tail_size_;
-        tail_size_ = buffers_.back().size();
+        if (chunks_.empty()) return 0;
+        const std::size_t n = chunks_.back().size() - tail_size_;
+        tail_size_ = chunks_.back().size();
         size_ += n;
         return n;
     }
     // Takes a buffer over, without copying.
     void push(Buffer buffer);
+    // Points to bytes elsewhere.
+    void push(Payload payload);
 
     std::size_t gather(std::array<ConstBuffer, max_gather>& out) const noexcept;
     void consume(std::size_t n) noexcept;
     void clear() noexcept;
 
 private:
-    std::deque<Buffer> buffers_;
+    // A buffer, or, with a keeper, bytes elsewhere.
+    struct Chunk {
+        Buffer buffer;
+        Payload payload;
+        [[nodiscard]] std::size_t size() const noexcept {
+            return payload.keeper ? payload.bytes.size() : buffer.size();
+        }
+        [[nodiscard]] const std::byte* data() const noexcept {
+            return payload.keeper ? payload.bytes.data() : buffer.data();
+        }
+    };
+
+    std::deque<Chunk> chunks_;
     std::size_t head_offset_ = 0;
-    std::size_t tail_size_ = 0;  // of the last buffer, what is counted in size_
+    std::size_t tail_size_ = 0;  // of the last chunk, what is counted in size_
     std::size_t size_ = 0;
 };
 

@@ -6,24 +6,27 @@ namespace weft::mesh {
 
 bool PartSenders::pump(Entry& entry) {
     Message& m = entry.message;
-    while (entry.on_the_way < parts_window && entry.offset < m.data.size() && !m.link->closed()) {
-        const std::size_t left = m.data.size() - entry.offset;
+    const std::size_t size = m.data.bytes.size();
+    while (entry.on_the_way < parts_window && entry.offset < size && !m.link->closed()) {
+        const std::size_t left = size - entry.offset;
         const std::size_t n = std::min(left, part_size);
-        const auto bytes = m.data.bytes().subspan(entry.offset, n);
+        const Payload part = m.data.part(entry.offset, n);
+        const bool first = entry.offset == 0;
         entry.offset += n;
         entry.on_the_way += n;
         if (n == left && !m.is_request) {
             FrameWriter writer(m.link->out(), m.from, m.to, m.function);
-            writer.data().append(bytes);
-            if (writer.finish(m.header)) m.link->sent();
+            if (writer.finish(m.header, n)) m.link->sent(part);
             return true;
         }
         FrameHeader header;
         header.id = m.header.id;
         header.wants_reply = m.is_request;
-        send_extension(*m.link, header, Route{m.from, m.to, {}}, ExtKind::part, {}, bytes);
+        const std::string attributes =
+            first && !m.is_request ? "size=" + std::to_string(size) : std::string();
+        send_extension(*m.link, header, Route{m.from, m.to, {}}, ExtKind::part, attributes, part);
     }
-    return entry.offset == m.data.size() || m.link->closed();
+    return entry.offset == size || m.link->closed();
 }
 
 void PartSenders::start(Message message) {

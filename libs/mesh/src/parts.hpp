@@ -5,6 +5,7 @@
 
 #include "extension.hpp"
 #include "link.hpp"
+#include "payload.hpp"
 
 #include <weft/core/event.hpp>
 
@@ -31,10 +32,11 @@ public:
         std::string from;
         std::string to;
         std::string function;
-        Buffer data;
+        Payload data;
         bool is_request = false;
     };
-    // Sends the first parts; a response ends with a RESPONSE frame that holds the last of it.
+    // Sends the first parts; a response's first tells its size, and it ends with a RESPONSE frame that holds
+    // the last of it.
     void start(Message message);
     // `peer` has taken `bytes` more.
     void got(const Link& link, std::string_view peer, std::uint16_t id, bool is_request, std::size_t bytes);

@@ -158,7 +158,7 @@ void Service::State::on_extension(Link& link, const Frame& frame, const Extensio
     const auto it = peers.find(&link);
     if (it == peers.end() || it->second.refused) return;
     ++stats.frames;
-    stats.bytes += frame.raw.size();
+    stats.bytes += frame.header.frame_size();
     if (extension.kind == ExtKind::request && link.queued() > options.send_limit) {
         ++stats.evicted;
         throw Error("it does not read: " + std::to_string(link.queued()) + " bytes wait for it");
@@ -241,6 +241,7 @@ void Service::State::accepted(std::shared_ptr<Link> link) {
     link->close_after(options.handshake_timeout, "it did not say who it is in time");
     Peer& peer = peers[link.get()];
     peer.link = link;
+    link->separate_payloads();
     empty_.clear();
     Link::start(link, shared_from_this());
 }
@@ -329,7 +330,7 @@ void Service::State::on_frame(Link& link, const Frame& frame) {
     Peer& peer = it->second;
     if (peer.refused) return;
     ++stats.frames;
-    stats.bytes += frame.raw.size();
+    stats.bytes += frame.header.frame_size();
     if (frame.header.flag == Flag::handshake) return handshake(peer, frame);
     if (peer.name.empty()) throw DecodeError("it broke the protocol: a frame before its handshake");
     if (frame.header.flag != Flag::request)

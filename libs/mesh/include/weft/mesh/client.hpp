@@ -80,6 +80,8 @@ struct Invocation {
     std::string function;
     std::vector<Value> positional;
     Dict keyword;
+    // In place of the only argument, when it is a large one that goes as it is: frames point to it.
+    std::shared_ptr<const Value> body;
 };
 
 [[nodiscard]] Task<Value> call_one(std::shared_ptr<ClientState> state, CallSpec spec, Invocation invocation);

@@ -70,7 +70,7 @@ struct Frame {
     std::string_view receiver;
     std::string_view function;
     std::span<const std::byte> data;
-    std::span<const std::byte> raw;  // all of it
+    std::span<const std::byte> raw;  // all of it, or what stands before the data when that lies elsewhere
 };
 
 // `bytes` holds at least header_size bytes.
@@ -92,8 +92,8 @@ public:
     [[nodiscard]] bool ok() const noexcept { return ok_; }
     [[nodiscard]] Buffer& data() noexcept { return out_; }
     // Fills in the sizes and writes the header. False, and the buffer is as it was before the frame, when the
-    // message is larger than the wire can say.
-    [[nodiscard]] bool finish(FrameHeader header) noexcept;
+    // message is larger than the wire can say. `more` bytes of data follow that are not in the buffer.
+    [[nodiscard]] bool finish(FrameHeader header, std::size_t more = 0) noexcept;
     // The data's size so far.
     [[nodiscard]] std::size_t data_size() const noexcept {
         return out_.size() - start_ - header_size - metadata_size_;
