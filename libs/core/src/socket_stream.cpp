@@ -66,6 +66,12 @@ Readiness& SocketStream::write_readiness() {
     return socket_.write_readiness();
 }
 
+void SocketStream::expect(std::size_t bytes) noexcept {
+    // Unix sockets know no such mark when they are polled.
+    const int mark = static_cast<int>(std::min<std::size_t>(bytes, 1 << 30));
+    if (tcp_ && socket_.get() >= 0) ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof mark);
+}
+
 void SocketStream::shutdown_write() {
     if (::shutdown(require_open(), SHUT_WR) != 0) throw_errno("end the stream to " + peer_);
 }

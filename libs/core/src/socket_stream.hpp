@@ -20,6 +20,7 @@ public:
     IoResult try_write(std::span<const ConstBuffer> buffers) override;
     Readiness& read_readiness() override;
     Readiness& write_readiness() override;
+    void expect(std::size_t bytes) noexcept override;
     void shutdown_write() override;
     void close() noexcept override { socket_.close(); }
     [[nodiscard]] std::string peer() const override { return peer_; }

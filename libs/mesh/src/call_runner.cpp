@@ -241,7 +241,7 @@ void CallRunner::reply(const Call& call, Value result) {
     const bool by_reference = header.serde == Serde::opaque && known_size >= payload_threshold;
     if (by_reference) {
         header.is_bytes = result.kind() == Kind::bytes;
-        message.data = opaque_payload(std::make_shared<const Value>(std::move(result)));
+        message.data = opaque_payload(shared_value(std::move(result)));
     }
     if (known_size <= limit) {
         FrameWriter writer(call.link->out(), node_, call.info.caller, call.info.function);

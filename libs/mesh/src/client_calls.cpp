@@ -294,7 +294,7 @@ void share_body(const CallSpec& spec, Invocation& invocation) {
     if (spec.serde != Serde::opaque || invocation.positional.size() != 1 || !invocation.keyword.empty() ||
         large_size(invocation.positional[0]) < payload_threshold)
         return;
-    invocation.body = std::make_shared<const Value>(std::move(invocation.positional[0]));
+    invocation.body = shared_value(std::move(invocation.positional[0]));
 }
 
 }  // namespace

@@ -15,19 +15,50 @@ namespace weft::mesh {
 
 namespace {
 
-// One for all links of a thread: what a read brings is handled before anyone else reads.
+// For all links of a thread: what a read brings is handled before anyone else reads.
 constexpr std::size_t read_buffer_size = std::size_t{256} << 10;
-// Frames above this get a buffer of their own, into which the kernel writes.
-constexpr std::size_t large_frame = std::size_t{128} << 10;
+// Frames above this that do not come as a whole get a buffer of their own, into which the kernel writes.
+constexpr std::size_t large_frame = std::size_t{32} << 10;
 // Reads in a row before other tasks get their turn.
 constexpr int reads_per_turn = 4;
 constexpr std::size_t bytes_per_turn = std::size_t{2} << 20;
-constexpr std::size_t payload_step = std::size_t{256} << 10;
+constexpr std::size_t fast_bytes = std::size_t{64} << 10;
+constexpr std::size_t most_expected = std::size_t{256} << 10;
+constexpr std::size_t payload_step = std::size_t{128} << 10;
 
-std::span<std::byte> read_buffer() {
-    thread_local std::unique_ptr<std::byte[]> memory;
-    if (!memory) memory = std::make_unique_for_overwrite<std::byte[]>(read_buffer_size);
-    return {memory.get(), read_buffer_size};
+// Where reads go: the first buffer of which no frame is still to be written, so mostly the same one.
+struct ReadBuffers {
+    static constexpr std::size_t most = 16;
+    std::vector<std::shared_ptr<std::byte[]>> all;
+    std::shared_ptr<std::byte[]> current;
+
+    std::span<std::byte> room() {
+        if (!current || current.use_count() > own_uses) pick();
+        return {current.get(), read_buffer_size};
+    }
+
+private:
+    void pick() {
+        current = nullptr;
+        own_uses = 2;
+        for (const auto& buffer : all)
+            if (buffer.use_count() == 1) {
+                current = buffer;
+                return;
+            }
+        current.reset(new std::byte[read_buffer_size]);
+        if (all.size() < most) {
+            all.push_back(current);
+        } else {
+            own_uses = 1;
+        }
+    }
+    long own_uses = 0;  // of `current`, when no frame points to it
+};
+
+ReadBuffers& read_buffers() {
+    thread_local ReadBuffers buffers;
+    return buffers;
 }
 
 }  // namespace
@@ -92,6 +123,17 @@ std::optional<Bytes> Link::take_payload() noexcept {
 void Link::forward(Buffer frame) {
     if (closed_ || finishing_) return;
     appended_ += frame.size();
+    out_.push(std::move(frame));
+    if (!blocked_) loop_->at_turn_end(*this);
+}
+
+Payload Link::share_frame(const Frame& frame) const {
+    return {read_buffers().current, frame.raw};
+}
+
+void Link::forward(Payload frame) {
+    if (closed_ || finishing_) return;
+    appended_ += frame.bytes.size();
     out_.push(std::move(frame));
     if (!blocked_) loop_->at_turn_end(*this);
 }
@@ -248,28 +290,38 @@ void Link::begin_large(const FrameHeader& header, std::span<const std::byte> beg
     large_ = Buffer(large_size_);
     large_.append(begin.first(std::min(large_size_, begin.size())));
     if (!has_payload_) return;
-    payload_.reserve(header.message_size - header.metadata_size);
-    if (begin.size() > large_size_) {
-        const auto rest = begin.subspan(large_size_);
-        payload_.assign(rest.begin(), rest.end());
-    }
+    payload_ = spare_bytes(header.message_size - header.metadata_size);
+    if (begin.size() <= large_size_) return;
+    const auto rest = begin.subspan(large_size_);
+    if (payload_.size() < rest.size()) payload_.resize(rest.size());
+    std::copy(rest.begin(), rest.end(), payload_.begin());
+    payload_size_ = rest.size();
 }
 
 // In steps: a vector's new bytes are zeroes, which cost little when they are overwritten while in the cache.
 IoResult::Status Link::read_payload(std::size_t size) {
-    IoResult::Status status = IoResult::Status::ok;
-    for (std::size_t bytes = 0; bytes < bytes_per_turn && payload_.size() < size;) {
-        const std::size_t have = payload_.size();
-        const std::size_t room = std::min(payload_step, size - have);
-        payload_.resize(have + room);
-        const IoResult result = stream_->try_read({payload_.data() + have, room});
-        const bool ok = result.status == IoResult::Status::ok;
-        payload_.resize(have + (ok ? result.bytes : 0));
-        // What was read before counts; the rest shows itself again.
-        if (!ok) return bytes == 0 ? result.status : status;
+    std::size_t bytes = 0;
+    while (bytes < bytes_per_turn && payload_size_ < size) {
+        if (payload_.size() == payload_size_) payload_.resize(std::min(payload_size_ + payload_step, size));
+        const IoResult result = stream_->try_read(std::span(payload_).subspan(payload_size_));
+        if (result.status != IoResult::Status::ok) {
+            if (bytes == 0) return result.status;
+            break;  // what was read before counts; what ends the reading shows itself again
+        }
+        payload_size_ += result.bytes;
         bytes += result.bytes;
     }
-    return status;
+    expect(bytes, size - payload_size_);
+    return IoResult::Status::ok;
+}
+
+// A peer that sends fast is not waited for in pieces of a packet each: most of a wake-up's cost is the waking.
+void Link::expect(std::size_t bytes, std::size_t left) noexcept {
+    std::size_t wanted = bytes >= fast_bytes ? most_expected : expected_;
+    wanted = std::max<std::size_t>(1, std::min(wanted, left));
+    if (wanted == expected_) return;
+    stream_->expect(wanted);
+    expected_ = wanted;
 }
 
 IoResult::Status Link::read_large(LinkHandler& handler) {
@@ -284,17 +336,18 @@ IoResult::Status Link::read_large(LinkHandler& handler) {
     } else {
         status = read_payload(payload_size);
     }
-    if (large_.size() < large_size_ || payload_.size() < payload_size) return status;
+    if (large_.size() < large_size_ || payload_size_ < payload_size) return status;
     dispatch_one(large_.bytes(), large_header_, handler, has_payload_ ? &payload_ : nullptr);
     large_size_ = 0;
     large_ = Buffer();
     payload_ = Bytes();
+    payload_size_ = 0;
     return status;
 }
 
 IoResult::Status Link::read_once(LinkHandler& handler) {
     if (large_size_ != 0) return read_large(handler);
-    const std::span<std::byte> room = read_buffer();
+    const std::span<std::byte> room = read_buffers().room();
     const std::size_t have = partial_.size();
     const IoResult result = stream_->try_read(room.subspan(have));
     if (result.status != IoResult::Status::ok) return result.status;

@@ -66,6 +66,10 @@ public:
     // The buffer of the frame that on_frame() was given, when it has one of its own (large frames do).
     [[nodiscard]] std::optional<Buffer> take_frame_buffer() noexcept;
     void forward(Buffer frame);
+    // The frame that on_frame() was given, as bytes that may be kept without copying them: for a moment, since
+    // more than the frame is kept.
+    [[nodiscard]] Payload share_frame(const Frame& frame) const;
+    void forward(Payload frame);
 
     // Bytes of large OPAQUE messages are read to where they stay: frames come with the data apart from the
     // rest, and in on_frame() it can be taken over.
@@ -132,6 +136,7 @@ private:
     void begin_large(const FrameHeader& header, std::span<const std::byte> begin);
     IoResult::Status read_large(LinkHandler& handler);
     IoResult::Status read_payload(std::size_t size);
+    void expect(std::size_t bytes, std::size_t left) noexcept;
     // Handles the frames in `bytes`; gives how many bytes they were.
     std::size_t dispatch(std::span<const std::byte> bytes, LinkHandler& handler);
     void dispatch_one(std::span<const std::byte> raw, const FrameHeader& header, LinkHandler& handler,
@@ -154,8 +159,10 @@ private:
     // the payload.
     Buffer large_;
     Bytes payload_;
+    std::size_t payload_size_ = 0;  // of payload_, what has been read
     FrameHeader large_header_;
     std::size_t large_size_ = 0;  // what goes into large_; 0: none
+    std::size_t expected_ = 1;  // see Stream::expect()
     bool has_payload_ = false;
     bool separate_ = false;
     std::uint64_t appended_ = 0;

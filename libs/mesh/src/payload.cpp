@@ -7,6 +7,49 @@
 
 namespace weft::mesh {
 
+namespace {
+
+constexpr std::size_t least_spare = std::size_t{128} << 10;
+constexpr std::size_t most_spare = std::size_t{32} << 20;
+
+Bytes& spare() {
+    thread_local Bytes bytes;
+    return bytes;
+}
+
+struct SharedValue {
+    explicit SharedValue(Value v) noexcept : value(std::move(v)) {}
+    SharedValue(const SharedValue&) = delete;
+    SharedValue& operator=(const SharedValue&) = delete;
+    ~SharedValue() {
+        auto* bytes = value.get_if<Bytes>();
+        if (bytes && bytes->size() >= least_spare && bytes->capacity() <= most_spare)
+            spare() = std::move(*bytes);
+    }
+    Value value;
+};
+
+}  // namespace
+
+std::shared_ptr<const Value> shared_value(Value value) {
+    auto shared = std::make_shared<SharedValue>(std::move(value));
+    return {shared, &shared->value};
+}
+
+Bytes spare_bytes(std::size_t size) {
+    Bytes& kept = spare();
+    Bytes out;
+    // Not one that is far larger: whoever gets the message may keep it.
+    if (kept.capacity() >= size && kept.capacity() / 2 <= size) {
+        out.swap(kept);
+        if (out.size() > size) out.resize(size);
+    } else {
+        kept = Bytes();
+        out.reserve(size);
+    }
+    return out;
+}
+
 Payload opaque_payload(std::shared_ptr<const Value> value) {
     std::span<const std::byte> bytes;
     if (const auto* text = value->get_if<std::string>()) {

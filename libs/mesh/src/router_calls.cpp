@@ -6,9 +6,16 @@
 
 namespace weft::mesh {
 
+namespace {
+// Bytes that wait for a peer and may be parts of what was read, which keep all of it. A slow peer's are copied.
+constexpr std::size_t most_shared = std::size_t{1} << 20;
+}  // namespace
+
 bool Router::State::forward(Peer& from, Peer& to, const Frame& frame) {
     if (auto buffer = from.link->take_frame_buffer()) {
         to.link->forward(std::move(*buffer));
+    } else if (frame.raw.size() >= payload_threshold && to.link->queued() < most_shared) {
+        to.link->forward(from.link->share_frame(frame));
     } else {
         to.link->forward(frame.raw);
     }
