@@ -42,9 +42,20 @@ IoResult SocketStream::try_read(std::span<std::byte> buffer) {
     }
 }
 
+// Most writes are one buffer: the kernel has less to look at than with a list.
+IoResult SocketStream::write_one(int fd, const ConstBuffer& buffer) {
+    for (;;) {
+        const auto n = ::send(fd, buffer.data, buffer.size, MSG_NOSIGNAL);
+        if (n >= 0) return IoResult::done(static_cast<std::size_t>(n));
+        if (errno == EAGAIN) return IoResult::again();
+        if (errno != EINTR) throw_errno("write to " + peer_);
+    }
+}
+
 IoResult SocketStream::try_write(std::span<const ConstBuffer> buffers) {
     constexpr std::size_t max_buffers = 64;
     const int fd = require_open();
+    if (buffers.size() == 1) return write_one(fd, buffers[0]);
     msghdr message{};
     message.msg_iov = reinterpret_cast<iovec*>(const_cast<ConstBuffer*>(buffers.data()));
     message.msg_iovlen = std::min(buffers.size(), max_buffers);

@@ -27,6 +27,7 @@ public:
 
 private:
     [[nodiscard]] int require_open() const;
+    IoResult write_one(int fd, const ConstBuffer& buffer);
 
     AsyncFd socket_;
     std::string peer_;

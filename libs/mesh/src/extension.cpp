@@ -57,13 +57,19 @@ void send_extension(Link& link, FrameHeader header, const Route& route, ExtKind 
     if (writer.finish(header, payload.bytes.size())) link.sent(std::move(payload));
 }
 
+void append_extension(Buffer& out, FrameHeader header, const Route& route, ExtKind kind,
+                      std::string_view attributes, std::span<const std::byte> data) {
+    FrameWriter writer(out, route.from, route.to, route.function);
+    append_extension_head(kind, attributes, out);
+    out.append(data);
+    header.flag = Flag::extension;
+    (void)writer.finish(header);
+}
+
 void send_extension(Link& link, FrameHeader header, const Route& route, ExtKind kind,
                     std::string_view attributes, std::span<const std::byte> data) {
-    FrameWriter writer(link.out(), route.from, route.to, route.function);
-    append_extension_head(kind, attributes, writer.data());
-    writer.data().append(data);
-    header.flag = Flag::extension;
-    if (writer.finish(header)) link.sent();
+    append_extension(link.out(), header, route, kind, attributes, data);
+    link.sent();
 }
 
 }  // namespace weft::mesh

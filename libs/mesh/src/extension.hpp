@@ -55,6 +55,9 @@ struct Route {
     std::string_view function;
 };
 
+// Appends a whole frame.
+void append_extension(Buffer& out, FrameHeader header, const Route& route, ExtKind kind,
+                      std::string_view attributes, std::span<const std::byte> data);
 // Sends one; `header` gives id, serde, is_bytes and wants_reply. A payload is not copied.
 void send_extension(Link& link, FrameHeader header, const Route& route, ExtKind kind,
                     std::string_view attributes, Payload payload);

@@ -25,6 +25,10 @@ void write_head(std::string_view type, const std::optional<std::string>& error, 
     out.append(std::string_view("},\"members\":["));
 }
 
+}  // namespace
+
+void begin_handshake(std::string_view type, Buffer& out) { write_head(type, std::nullopt, out); }
+
 void write_member(const Member& member, Buffer& out) {
     out.append(std::string_view("{\"name\":"));
     write_json_text(member.name, out);
@@ -43,6 +47,8 @@ void write_member(const Member& member, Buffer& out) {
     out.append(std::string_view("]}"));
 }
 
+namespace {
+
 bool take_text(const Value* value, std::string& out) {
     const auto* text = value ? value->get_if<std::string>() : nullptr;
     if (!text) return false;
@@ -60,7 +66,7 @@ void write_handshake(const Handshake& handshake, Buffer& out) {
         first = false;
         write_member(member, out);
     }
-    out.append(std::string_view("]}"));
+    out.append(handshake_end);
 }
 
 void write_handshake(std::string_view type, std::span<const Member* const> members, Buffer& out) {
@@ -71,7 +77,7 @@ void write_handshake(std::string_view type, std::span<const Member* const> membe
         first = false;
         write_member(*member, out);
     }
-    out.append(std::string_view("]}"));
+    out.append(handshake_end);
 }
 
 bool read_handshake(std::span<const std::byte> data, Handshake& out, std::string& why) {

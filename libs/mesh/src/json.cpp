@@ -14,6 +14,9 @@ namespace weft::mesh {
 
 namespace {
 
+// Room for so many from the start: values are moved whenever a list grows.
+constexpr std::size_t first_items = 4;
+
 class JsonReader {
 public:
     JsonReader(std::string_view text, std::string& why)
@@ -53,12 +56,8 @@ private:
                 return object(out, depth);
             case '[':
                 return array(out, depth);
-            case '"': {
-                std::string text;
-                if (!string(text)) return false;
-                out = Value(std::move(text));
-                return true;
-            }
+            case '"':
+                return string(out.emplace<std::string>());
             case 't':
                 out = true;
                 return word("true") || fail("no such word");
@@ -81,13 +80,13 @@ private:
 
     bool array(Value& out, int depth) {
         ++at_;
-        List list;
+        List& list = out.emplace<List>();
         skip_space();
         if (at_ != end_ && *at_ == ']') {
             ++at_;
-            out = Value(std::move(list));
             return true;
         }
+        list.items.reserve(first_items);
         for (;;) {
             if (!value(list.items.emplace_back(), depth + 1)) return false;
             skip_space();
@@ -96,29 +95,26 @@ private:
             if (c == ']') break;
             if (c != ',') return --at_, fail("',' or ']' expected");
         }
-        out = Value(std::move(list));
         return true;
     }
 
     bool object(Value& out, int depth) {
         ++at_;
-        Dict dict;
+        Dict& dict = out.emplace<Dict>();
         skip_space();
         if (at_ != end_ && *at_ == '}') {
             ++at_;
-            out = Value(std::move(dict));
             return true;
         }
+        dict.entries.reserve(first_items);
         for (;;) {
             skip_space();
             if (at_ == end_ || *at_ != '"') return fail("a key in quotes expected");
-            std::string key;
-            if (!string(key)) return false;
+            DictEntry& entry = dict.entries.emplace_back();
+            if (!string(entry.key.emplace<std::string>())) return false;
             skip_space();
             if (at_ == end_ || *at_ != ':') return fail("':' expected");
             ++at_;
-            DictEntry& entry = dict.entries.emplace_back();
-            entry.key = Value(std::move(key));
             if (!value(entry.value, depth + 1)) return false;
             skip_space();
             if (at_ == end_) return fail("an object without its end");
@@ -126,7 +122,6 @@ private:
             if (c == '}') break;
             if (c != ',') return --at_, fail("',' or '}' expected");
         }
-        out = Value(std::move(dict));
         return true;
     }
 

@@ -24,6 +24,7 @@ constexpr int reads_per_turn = 4;
 constexpr std::size_t bytes_per_turn = std::size_t{2} << 20;
 constexpr std::size_t fast_bytes = std::size_t{64} << 10;
 constexpr std::size_t most_expected = std::size_t{256} << 10;
+constexpr std::size_t head_read = std::size_t{4} << 10;
 constexpr std::size_t payload_step = std::size_t{128} << 10;
 
 // Where reads go: the first buffer of which no frame is still to be written, so mostly the same one.
@@ -127,9 +128,7 @@ void Link::forward(Buffer frame) {
     if (!blocked_) loop_->at_turn_end(*this);
 }
 
-Payload Link::share_frame(const Frame& frame) const {
-    return {read_buffers().current, frame.raw};
-}
+Payload Link::share_frame(const Frame& frame) const { return {read_buffers().current, frame.raw}; }
 
 void Link::forward(Payload frame) {
     if (closed_ || finishing_) return;
@@ -256,6 +255,7 @@ void Link::watch(Duration interval) {
 void Link::beat() noexcept {
     const Duration silence = loop_->now() - heard_;
     if (silence >= 3 * heartbeat_interval_) return close("it has not answered for too long");
+    if (silence >= heartbeat_interval_) expect_anything();  // it may have become slow
     try {
         if (silence >= heartbeat_interval_) send_extension(*this, FrameHeader(), Route(), ExtKind::ping);
     } catch (...) {  // no memory: the next beat tries again
@@ -287,7 +287,7 @@ void Link::begin_large(const FrameHeader& header, std::span<const std::byte> beg
     large_header_ = header;
     large_size_ = has_payload_ ? header_size + header.metadata_size : header.frame_size();
     // Announced, not yet sent: the pages are the kernel's until bytes come.
-    large_ = Buffer(large_size_);
+    large_ = spare_buffer(large_size_);
     large_.append(begin.first(std::min(large_size_, begin.size())));
     if (!has_payload_) return;
     payload_ = spare_bytes(header.message_size - header.metadata_size);
@@ -315,7 +315,14 @@ IoResult::Status Link::read_payload(std::size_t size) {
     return IoResult::Status::ok;
 }
 
-// A peer that sends fast is not waited for in pieces of a packet each: most of a wake-up's cost is the waking.
+void Link::expect_anything() noexcept {
+    if (expected_ == 1) return;
+    stream_->expect(1);
+    expected_ = 1;
+}
+
+// A peer that sends fast is not waited for in pieces of a packet each: most of a wake-up's cost is the
+// waking.
 void Link::expect(std::size_t bytes, std::size_t left) noexcept {
     std::size_t wanted = bytes >= fast_bytes ? most_expected : expected_;
     wanted = std::max<std::size_t>(1, std::min(wanted, left));
@@ -333,13 +340,15 @@ IoResult::Status Link::read_large(LinkHandler& handler) {
         const IoResult result = stream_->try_read({large_.data() + have, large_size_ - have});
         if (result.status != IoResult::Status::ok) return result.status;
         large_.resize(have + result.bytes);
+        if (!has_payload_) expect(result.bytes, large_size_ - large_.size());
     } else {
         status = read_payload(payload_size);
     }
     if (large_.size() < large_size_ || payload_size_ < payload_size) return status;
     dispatch_one(large_.bytes(), large_header_, handler, has_payload_ ? &payload_ : nullptr);
     large_size_ = 0;
-    large_ = Buffer();
+    after_large_ = true;
+    recycle(std::exchange(large_, Buffer()));
     payload_ = Bytes();
     payload_size_ = 0;
     return status;
@@ -349,11 +358,14 @@ IoResult::Status Link::read_once(LinkHandler& handler) {
     if (large_size_ != 0) return read_large(handler);
     const std::span<std::byte> room = read_buffers().room();
     const std::size_t have = partial_.size();
-    const IoResult result = stream_->try_read(room.subspan(have));
+    // After a large frame comes another, most of the time: of that only the head is read here.
+    const std::size_t most = after_large_ ? have + head_read : room.size();
+    const IoResult result = stream_->try_read(room.first(most).subspan(have));
     if (result.status != IoResult::Status::ok) return result.status;
     if (have != 0) std::memcpy(room.data(), partial_.data(), have);
     const std::span<const std::byte> bytes = room.first(have + result.bytes);
     partial_.clear();
+    after_large_ = false;
     const std::size_t done = dispatch(bytes, handler);
     if (done < bytes.size()) {
         partial_.append(bytes.subspan(done));

@@ -66,8 +66,8 @@ public:
     // The buffer of the frame that on_frame() was given, when it has one of its own (large frames do).
     [[nodiscard]] std::optional<Buffer> take_frame_buffer() noexcept;
     void forward(Buffer frame);
-    // The frame that on_frame() was given, as bytes that may be kept without copying them: for a moment, since
-    // more than the frame is kept.
+    // The frame that on_frame() was given, as bytes that may be kept without copying them: for a moment,
+    // since more than the frame is kept.
     [[nodiscard]] Payload share_frame(const Frame& frame) const;
     void forward(Payload frame);
 
@@ -137,6 +137,7 @@ private:
     IoResult::Status read_large(LinkHandler& handler);
     IoResult::Status read_payload(std::size_t size);
     void expect(std::size_t bytes, std::size_t left) noexcept;
+    void expect_anything() noexcept;
     // Handles the frames in `bytes`; gives how many bytes they were.
     std::size_t dispatch(std::span<const std::byte> bytes, LinkHandler& handler);
     void dispatch_one(std::span<const std::byte> raw, const FrameHeader& header, LinkHandler& handler,
@@ -162,8 +163,9 @@ private:
     std::size_t payload_size_ = 0;  // of payload_, what has been read
     FrameHeader large_header_;
     std::size_t large_size_ = 0;  // what goes into large_; 0: none
-    std::size_t expected_ = 1;  // see Stream::expect()
+    std::size_t expected_ = 1;    // see Stream::expect()
     bool has_payload_ = false;
+    bool after_large_ = false;
     bool separate_ = false;
     std::uint64_t appended_ = 0;
     std::uint64_t written_ = 0;

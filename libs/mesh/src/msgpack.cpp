@@ -58,35 +58,33 @@ private:
         if (size > left()) return fail("the message is cut");
         const std::string_view bytes(reinterpret_cast<const char*>(at_), size);
         if (!valid_utf8(bytes)) return fail("a text is not UTF-8");
-        out = Value(bytes);
+        out.emplace<std::string>(bytes);
         at_ += size;
         return true;
     }
     bool binary(std::size_t size, Value& out) {
         if (size > left()) return fail("the message is cut");
-        out = Value(std::span(at_, size));
+        out.emplace<Bytes>(at_, at_ + size);
         at_ += size;
         return true;
     }
     bool array(std::size_t count, Value& out, int depth) {
         // Each item takes a byte at least: what is announced can be believed up to here.
         if (count > left()) return fail("the message is cut");
-        List list;
+        List& list = out.emplace<List>();
         list.items.reserve(std::min<std::size_t>(count, 4096));
         for (std::size_t i = 0; i < count; ++i)
             if (!value(list.items.emplace_back(), depth + 1)) return false;
-        out = Value(std::move(list));
         return true;
     }
     bool map(std::size_t count, Value& out, int depth) {
         if (count > left() / 2) return fail("the message is cut");
-        Dict dict;
+        Dict& dict = out.emplace<Dict>();
         dict.entries.reserve(std::min<std::size_t>(count, 4096));
         for (std::size_t i = 0; i < count; ++i) {
             DictEntry& entry = dict.entries.emplace_back();
             if (!value(entry.key, depth + 1) || !value(entry.value, depth + 1)) return false;
         }
-        out = Value(std::move(dict));
         return true;
     }
     template <class Size>

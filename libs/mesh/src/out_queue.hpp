@@ -8,9 +8,13 @@
 
 #include <array>
 #include <cstddef>
-#include <deque>
+#include <vector>
 
 namespace weft::mesh {
+
+// Buffers go from link to link: ten thousand idle peers hold none, and a busy one allocates none.
+[[nodiscard]] Buffer spare_buffer(std::size_t size);
+void recycle(Buffer buffer) noexcept;
 
 class OutQueue {
 public:
@@ -29,7 +33,7 @@ public:
     [[nodiscard]] Buffer& tail();
     // Counts what was appended to the tail; gives how many bytes that were.
     std::size_t appended() noexcept {
-        if (chunks_.empty()) return 0;
+        if (first_ == chunks_.size()) return 0;
         const std::size_t n = chunks_.back().size() - tail_size_;
         tail_size_ = chunks_.back().size();
         size_ += n;
@@ -37,7 +41,7 @@ public:
     }
     // Takes a buffer over, without copying.
     void push(Buffer buffer);
-    // Points to bytes elsewhere.
+    // Points to bytes elsewhere. What follows the last bytes there is one piece with them.
     void push(Payload payload);
 
     std::size_t gather(std::array<ConstBuffer, max_gather>& out) const noexcept;
@@ -57,7 +61,10 @@ private:
         }
     };
 
-    std::deque<Chunk> chunks_;
+    void pop() noexcept;
+
+    std::vector<Chunk> chunks_;  // those before first_ have been written
+    std::size_t first_ = 0;
     std::size_t head_offset_ = 0;
     std::size_t tail_size_ = 0;  // of the last chunk, what is counted in size_
     std::size_t size_ = 0;

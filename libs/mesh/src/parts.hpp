@@ -16,8 +16,8 @@
 
 namespace weft::mesh {
 
-// Data in one part: a few fit into a read.
-inline constexpr std::size_t part_size = std::size_t{60} << 10;
+// Data in one part: what a reader can wait for, and what others' frames wait for.
+inline constexpr std::size_t part_size = std::size_t{252} << 10;
 // Bytes on their way, and how many the receiver takes before it says so.
 inline constexpr std::size_t parts_window = std::size_t{4} << 20;
 inline constexpr std::size_t parts_step = std::size_t{1} << 20;

@@ -24,8 +24,8 @@ inline constexpr std::size_t payload_threshold = std::size_t{32} << 10;
 
 // A value that frames point to. Its bytes, when they are many, are kept for spare_bytes() when it goes.
 [[nodiscard]] std::shared_ptr<const Value> shared_value(Value value);
-// An empty vector that can take `size` bytes, or one with bytes of an earlier message to be overwritten: zeroing new
-// ones costs as much as receiving them. One is kept for each thread.
+// An empty vector that can take `size` bytes, or one with bytes of an earlier message to be overwritten:
+// zeroing new ones costs as much as receiving them. One is kept for each thread.
 [[nodiscard]] Bytes spare_bytes(std::size_t size);
 
 // The bytes of a value that is bytes or text; OPAQUE carries them as they are. Throws EncodeError for a text

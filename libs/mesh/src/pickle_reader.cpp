@@ -8,9 +8,11 @@
 
 #include <weft/mesh/frame.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
-#include <deque>
+#include <list>
+#include <vector>
 
 namespace weft::mesh {
 
@@ -39,8 +41,40 @@ struct Node {
     bool open = false;  // being turned into a value: meeting it again is a cycle
     std::uint64_t number = 0;
     std::string_view text;
-    std::vector<NodeId> children;  // of a dict: key, value, key, value …
+    // In the pool of children; of a dict: key, value, key, value …
+    std::uint32_t first = 0;
+    std::uint32_t count = 0;
+    std::uint32_t room = 0;
 };
+
+// What reading needs and no message keeps. One for each thread: no message allocates it again.
+struct Scratch {
+    static constexpr std::size_t most_kept = 4096;  // nodes; of a large message nothing is kept
+
+    void clear() noexcept {
+        if (nodes.capacity() > most_kept || children.capacity() > most_kept || stack.capacity() > most_kept ||
+            memo.capacity() > most_kept) {
+            *this = Scratch();
+            return;
+        }
+        nodes.clear();
+        children.clear();
+        stack.clear();
+        marks.clear();
+        memo.clear();
+    }
+
+    std::vector<Node> nodes;
+    std::vector<NodeId> children;
+    std::vector<NodeId> stack;
+    std::vector<std::size_t> marks;
+    std::vector<NodeId> memo;
+};
+
+Scratch& scratch() {
+    thread_local Scratch memory;
+    return memory;
+}
 
 class Unpickler {
 public:
@@ -50,7 +84,16 @@ public:
           end_(at_ + bytes.size()),
           objects_(objects),
           why_(why),
+          nodes_(scratch().nodes),
+          children_(scratch().children),
+          stack_(scratch().stack),
+          marks_(scratch().marks),
+          memo_(scratch().memo),
           text_budget_(bytes.size() * 64 + (std::size_t{1} << 20)) {}
+
+    Unpickler(const Unpickler&) = delete;
+    Unpickler& operator=(const Unpickler&) = delete;
+    ~Unpickler() { scratch().clear(); }
 
     bool run(Value& out) {
         if (left() < 2 || *at_ != op_proto)
@@ -131,45 +174,75 @@ private:
         stack_.pop_back();
         return true;
     }
-    bool pop_to_mark(std::vector<NodeId>& out) {
+    // Where the items above the last mark begin, which goes.
+    bool take_mark(std::size_t& from) {
         if (marks_.empty()) return fail("a mark is missing on the stack");
-        const auto from = stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back());
-        out.assign(from, stack_.end());
-        stack_.erase(from, stack_.end());
+        from = marks_.back();
         marks_.pop_back();
         return true;
     }
-    bool push_container(Tag tag, std::vector<NodeId> children) {
-        if (tag == Tag::dict && children.size() % 2 != 0) return fail("a key without a value");
+    // Where the last `count` items begin.
+    bool take_last(std::size_t count, std::size_t& from) {
+        if (stack_.size() < floor() + count) return fail("a value is missing on the stack");
+        from = stack_.size() - count;
+        return true;
+    }
+    [[nodiscard]] std::span<const NodeId> children_of(const Node& node) const {
+        return std::span(children_).subspan(node.first, node.count);
+    }
+    // Adds what lies on the stack from `from` on, and takes it from there.
+    void adopt(Node& node, std::size_t from) {
+        const std::size_t count = stack_.size() - from;
+        if (node.count + count > node.room) {
+            const bool at_end = node.first + node.room == children_.size();
+            // What grows again is likely to grow once more; a pickler adds a thousand items at a time.
+            const std::size_t room = node.count == 0 ? count : 2 * (node.count + count);
+            if (at_end && node.room != 0) {
+                children_.resize(node.first + room);
+            } else {
+                const auto first = children_.size();
+                children_.resize(first + room);
+                std::copy_n(children_.begin() + node.first, node.count,
+                            children_.begin() + static_cast<std::ptrdiff_t>(first));
+                node.first = static_cast<std::uint32_t>(first);
+            }
+            node.room = static_cast<std::uint32_t>(room);
+        }
+        std::copy_n(stack_.begin() + static_cast<std::ptrdiff_t>(from), count,
+                    children_.begin() + node.first + node.count);
+        node.count += static_cast<std::uint32_t>(count);
+        stack_.resize(from);
+    }
+    bool push_container(Tag tag, std::size_t from) {
+        if (tag == Tag::dict && (stack_.size() - from) % 2 != 0) return fail("a key without a value");
         const NodeId id = add(tag);
-        nodes_[id].children = std::move(children);
+        adopt(nodes_[id], from);
         return push(id);
     }
     bool push_popped(Tag tag, std::size_t count) {
-        std::vector<NodeId> children(count);
-        for (std::size_t i = count; i-- > 0;)
-            if (!pop(children[i])) return false;
-        return push_container(tag, std::move(children));
+        std::size_t from = 0;
+        return take_last(count, from) && push_container(tag, from);
     }
-    // Adds to the container on top of the stack.
-    bool fill(Tag tag, const std::vector<NodeId>& items) {
-        if (stack_.size() <= floor()) return fail("a container is missing on the stack");
-        Node& target = nodes_[stack_.back()];
-        if (target.tag == Tag::object) return true;
+    // Adds to the container below `from`.
+    bool fill(Tag tag, std::size_t from) {
+        if (from <= floor()) return fail("a container is missing on the stack");
+        Node& target = nodes_[stack_[from - 1]];
+        if (target.tag == Tag::object) {
+            stack_.resize(from);
+            return true;
+        }
         if (target.tag != tag) return fail("items for a container of another kind");
-        if (tag == Tag::dict && items.size() % 2 != 0) return fail("a key without a value");
-        target.children.insert(target.children.end(), items.begin(), items.end());
+        if (tag == Tag::dict && (stack_.size() - from) % 2 != 0) return fail("a key without a value");
+        adopt(target, from);
         return true;
     }
     bool fill_to_mark(Tag tag) {
-        std::vector<NodeId> items;
-        return pop_to_mark(items) && fill(tag, items);
+        std::size_t from = 0;
+        return take_mark(from) && fill(tag, from);
     }
     bool fill_popped(Tag tag, std::size_t count) {
-        std::vector<NodeId> items(count);
-        for (std::size_t i = count; i-- > 0;)
-            if (!pop(items[i])) return false;
-        return fill(tag, items);
+        std::size_t from = 0;
+        return take_last(count, from) && fill(tag, from);
     }
 
     bool put(std::uint64_t index) {
@@ -225,15 +298,20 @@ private:
         if (callable.tag == Tag::object) return push(add(Tag::object));
         if (callable.tag != Tag::global) return refuse("what is no function");
         if (nodes_[args_id].tag != Tag::tuple) return fail("arguments that are no tuple");
-        const std::vector<NodeId> args = nodes_[args_id].children;
+        const auto own = children_of(nodes_[args_id]);
+        const std::vector<NodeId> args(own.begin(), own.end());
         const std::string_view name = callable.text.substr(callable.text.find('.') + 1);
         if (name == "set" || name == "frozenset") {
-            std::vector<NodeId> items;
-            if (args.size() == 1 && (nodes_[args[0]].tag == Tag::list || nodes_[args[0]].tag == Tag::tuple))
-                items = nodes_[args[0]].children;
-            else if (!args.empty())
+            const std::size_t from = stack_.size();
+            if (args.size() == 1 && (nodes_[args[0]].tag == Tag::list || nodes_[args[0]].tag == Tag::tuple)) {
+                const auto items = children_of(nodes_[args[0]]);
+                // A few bytes name a list again, so that many sets of a large one could be had for little.
+                if (children_.size() + items.size() > 4 * max_values) return fail("sets that multiply");
+                stack_.insert(stack_.end(), items.begin(), items.end());
+            } else if (!args.empty()) {
                 return refuse(callable.text);
-            return push_container(Tag::set, std::move(items));
+            }
+            return push_container(Tag::set, from);
         }
         if (args.empty() && name != "encode") return push_text(Tag::bytes, {});
         if (args.size() == 1 && nodes_[args[0]].tag == Tag::bytes)
@@ -293,8 +371,10 @@ private:
                 }
                 return pop(id);
             case op_pop_mark: {
-                std::vector<NodeId> dropped;
-                return pop_to_mark(dropped);
+                std::size_t from = 0;
+                if (!take_mark(from)) return false;
+                stack_.resize(from);
+                return true;
             }
             case op_dup:
                 return pop(id) && push(id) && push(id);
@@ -359,12 +439,12 @@ private:
             case op_list:
             case op_dict:
             case op_frozenset: {
-                std::vector<NodeId> items;
+                std::size_t from = 0;
                 const Tag tag = op == op_tuple  ? Tag::tuple
                                 : op == op_list ? Tag::list
                                 : op == op_dict ? Tag::dict
                                                 : Tag::set;
-                return pop_to_mark(items) && push_container(tag, std::move(items));
+                return take_mark(from) && push_container(tag, from);
             }
             case op_append:
                 return fill_popped(Tag::list, 1);
@@ -447,22 +527,23 @@ private:
                 out = node.number != 0;
                 return true;
             case Tag::integer:
-                out = static_cast<std::int64_t>(node.number);
+                out.emplace<std::int64_t>(static_cast<std::int64_t>(node.number));
                 return true;
             case Tag::big:
                 out = node.number;
                 return true;
             case Tag::real:
-                out = std::bit_cast<double>(node.number);
+                out.emplace<double>(std::bit_cast<double>(node.number));
                 return true;
             case Tag::text:
             case Tag::bytes:
                 if (node.text.size() > text_budget_) return fail("shared texts that multiply");
                 text_budget_ -= node.text.size();
                 if (node.tag == Tag::text) {
-                    out = Value(node.text);
+                    out.emplace<std::string>(node.text);
                 } else {
-                    out = Value(std::as_bytes(std::span(node.text)));
+                    const auto bytes = std::as_bytes(std::span(node.text));
+                    out.emplace<Bytes>(bytes.begin(), bytes.end());
                 }
                 return true;
             case Tag::global:
@@ -473,24 +554,21 @@ private:
         if (node.open) return fail("a value that contains itself");
         node.open = true;
         if (node.tag == Tag::dict) {
-            Dict dict;
-            dict.entries.resize(node.children.size() / 2);
+            Dict& dict = out.emplace<Dict>();
+            const auto children = children_of(node);
+            dict.entries.resize(children.size() / 2);
             for (std::size_t i = 0; i < dict.entries.size(); ++i)
-                if (!convert(node.children[2 * i], dict.entries[i].key, depth + 1) ||
-                    !convert(node.children[2 * i + 1], dict.entries[i].value, depth + 1))
+                if (!convert(children[2 * i], dict.entries[i].key, depth + 1) ||
+                    !convert(children[2 * i + 1], dict.entries[i].value, depth + 1))
                     return false;
-            out = Value(std::move(dict));
         } else {
-            std::vector<Value> items(node.children.size());
+            const auto children = children_of(node);
+            std::vector<Value>& items = node.tag == Tag::list    ? out.emplace<List>().items
+                                        : node.tag == Tag::tuple ? out.emplace<Tuple>().items
+                                                                 : out.emplace<Set>().items;
+            items.resize(children.size());
             for (std::size_t i = 0; i < items.size(); ++i)
-                if (!convert(node.children[i], items[i], depth + 1)) return false;
-            if (node.tag == Tag::list) {
-                out = Value(List(std::move(items)));
-            } else if (node.tag == Tag::tuple) {
-                out = Value(Tuple(std::move(items)));
-            } else {
-                out = Value(Set(std::move(items)));
-            }
+                if (!convert(children[i], items[i], depth + 1)) return false;
         }
         node.open = false;
         return true;
@@ -503,11 +581,12 @@ private:
     const unsigned char* end_;
     PickleObjects objects_;
     std::string& why_;
-    std::vector<Node> nodes_;
-    std::vector<NodeId> stack_;
-    std::vector<std::size_t> marks_;
-    std::vector<NodeId> memo_;
-    std::deque<std::string> owned_;
+    std::vector<Node>& nodes_;
+    std::vector<NodeId>& children_;
+    std::vector<NodeId>& stack_;
+    std::vector<std::size_t>& marks_;
+    std::vector<NodeId>& memo_;
+    std::list<std::string> owned_;
     std::size_t values_ = 0;
     std::size_t text_budget_;
 };

@@ -11,8 +11,14 @@
 namespace weft::mesh {
 
 namespace {
+
 using namespace std::chrono_literals;
-}
+
+constexpr std::string_view own_type = "router;weft=1";
+static_assert(own_type.ends_with(weft_mark));
+constexpr std::size_t log_size = std::size_t{64} << 10;
+
+}  // namespace
 
 Router::Router(Options options) : state_(std::make_shared<State>(std::move(options))) {}
 Router::Router(Router&&) noexcept = default;
@@ -199,47 +205,76 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
         if (!type_option(asked.type, "silent")) peer.link->watch(options.heartbeat);
     }
 
-    const auto send_members = [](Peer& to, const FrameHeader& header, std::string_view transmitter,
-                                 std::span<const Member* const> members) {
-        Buffer& out = to.link->out();
-        FrameWriter writer(out, transmitter, "", "");
-        write_handshake(std::string("router") + std::string(weft_mark), members, out);
-        if (writer.finish(header)) {
-            to.link->sent();
-        } else {
-            to.link->close("the list of members is larger than a message may be");
-        }
-    };
-    FrameHeader header;
-    header.serde = Serde::json;
-    header.id = frame.header.id;
-    header.wants_reply = true;
     if (peer.link->extended()) {
         std::string names;
         for (const auto& [name, entry] : entries_)
             if (entry->peer->link->extended()) names += name + "|";
         send_peers(peer, names);
     }
-    send_members(peer, header, frame.transmitter, ordered());
-
-    // To the others: one small handshake with the new methods, then the event, as daffi does.
-    header.id = 0;
-    header.wants_reply = false;
-    for (Entry* entry : peer.entries) {
-        const bool is_new = std::find(joined.begin(), joined.end(), entry) != joined.end();
-        const Member* const one[] = {&entry->member};
-        if (is_new && peer.link->extended())
-            for (auto& [link, other] : peers_)
-                if (other.get() != &peer && other->joined && other->link->extended())
-                    send_peers(*other, entry->member.name);
-        if (!entry->methods.empty() || !is_new)
-            for (auto& [link, other] : peers_)
-                if (other.get() != &peer && other->joined) send_members(*other, header, "", one);
-        if (!is_new) continue;
-        broadcast_event("connected", entry->member.name, &peer);
-        options.log(options.name + ": " + entry->member.name + " joined from " + peer.link->peer());
-        events.tell(MemberEvent(MemberEvent::Kind::joined, entry->member.name));
+    if (joined.size() != peer.entries.size()) {
+        list_.forget();  // methods have changed
+    } else if (!list_.stale()) {
+        for (const Entry* entry : joined) list_.add(entry->member);
     }
+    send_members(peer, frame.header.id, frame.transmitter);
+    send_own_members(peer, joined);
+}
+
+void Router::State::send_members(Peer& to, std::uint16_t id, std::string_view joiner) {
+    if (list_.stale()) list_.make(ordered());
+    Payload list = list_.text();
+    Link& link = *to.link;
+    FrameWriter writer(link.out(), joiner, "", "");
+    begin_handshake(own_type, link.out());
+    FrameHeader header;
+    header.serde = Serde::json;
+    header.id = id;
+    header.wants_reply = true;
+    if (!writer.finish(header, list.bytes.size() + handshake_end.size()))
+        return link.close("the list of members is larger than a message may be");
+    link.sent(std::move(list));
+    link.out().append(handshake_end);
+    link.sent();
+}
+
+// To the others: one small handshake with the new methods, then the event, as daffi does.
+void Router::State::send_own_members(Peer& peer, const std::vector<Entry*>& joined) {
+    for (Entry* entry : peer.entries) {
+        const Member& member = entry->member;
+        const bool is_new = std::find(joined.begin(), joined.end(), entry) != joined.end();
+        const auto extended = [&](const Peer& other) { return &other != &peer && other.link->extended(); };
+        if (is_new && peer.link->extended()) {
+            Buffer frame;
+            append_extension(frame, FrameHeader(), Route(), ExtKind::peers, {},
+                             std::as_bytes(std::span(member.name)));
+            broadcast(frame, extended);
+        }
+        const auto other_than = [&](const Peer& other) { return &other != &peer; };
+        if (!entry->methods.empty() || !is_new) {
+            Buffer frame;
+            FrameWriter writer(frame, "", "", "");
+            const Member* const one[] = {&member};
+            write_handshake(own_type, one, frame);
+            FrameHeader header;
+            header.serde = Serde::json;
+            if (writer.finish(header)) broadcast(frame, other_than);
+        }
+        if (!is_new) continue;
+        broadcast_event("connected", member.name, &peer);
+        options.log(options.name + ": " + member.name + " joined from " + peer.link->peer());
+        events.tell(MemberEvent(MemberEvent::Kind::joined, member.name));
+    }
+}
+
+template <class Wanted>
+void Router::State::broadcast(const Buffer& frame, Wanted wanted) {
+    if (!log_ || log_->capacity() - log_->size() < frame.size())
+        log_ = std::make_shared<Buffer>(std::max(log_size, frame.size()));
+    const std::size_t begin = log_->size();
+    log_->append(frame.bytes());
+    const Payload shared{log_, log_->bytes().subspan(begin)};
+    for (auto& [link, peer] : peers_)
+        if (peer->joined && wanted(*peer)) peer->link->forward(shared);
 }
 
 void Router::State::send_peers(Peer& to, std::string_view names) {
@@ -280,9 +315,7 @@ void Router::State::broadcast_event(std::string_view type, std::string_view name
     FrameHeader header;
     header.flag = Flag::events;
     header.serde = Serde::json;
-    if (!writer.finish(header)) return;
-    for (auto& [link, peer] : peers_)
-        if (peer.get() != but && peer->joined) peer->link->forward(event.bytes());
+    if (writer.finish(header)) broadcast(event, [&](const Peer& peer) { return &peer != but; });
 }
 
 void Router::State::remove_entry(Entry& entry, MemberEvent::Kind kind, const std::string& reason) {
@@ -290,6 +323,7 @@ void Router::State::remove_entry(Entry& entry, MemberEvent::Kind kind, const std
     Peer* peer = entry.peer;
     std::erase(peer->entries, &entry);
     entries_.erase(entries_.find(name));
+    list_.forget();
     broadcast_event("disconnected", name, peer);
     events.tell(MemberEvent(kind, name, reason));
 }

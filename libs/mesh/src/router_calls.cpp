@@ -7,7 +7,8 @@
 namespace weft::mesh {
 
 namespace {
-// Bytes that wait for a peer and may be parts of what was read, which keep all of it. A slow peer's are copied.
+// Bytes that wait for a peer and may be parts of what was read, which keep all of it. A slow peer's are
+// copied.
 constexpr std::size_t most_shared = std::size_t{1} << 20;
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include "events.hpp"
 #include "id_table.hpp"
 #include "link.hpp"
+#include "member_list.hpp"
 #include "node.hpp"
 #include "registry.hpp"
 
@@ -75,8 +76,13 @@ private:
     // Answers a question about the router itself.
     void tell(Peer& peer, const Frame& frame);
     static void send_peers(Peer& to, std::string_view names);
+    void send_own_members(Peer& peer, const std::vector<Entry*>& joined);
     [[nodiscard]] std::vector<const Entry*> ordered_entries() const;
     void broadcast_event(std::string_view type, std::string_view name, const Peer* but);
+    // Sends a frame to all who have joined and are `wanted`; they share its bytes.
+    template <class Wanted>
+    void broadcast(const Buffer& frame, Wanted wanted);
+    void send_members(Peer& to, std::uint16_t id, std::string_view joiner);
     void send_event(Peer& peer, std::string_view type, std::string_view name);
     [[nodiscard]] std::vector<const Member*> ordered() const;
     [[nodiscard]] Peer* find_peer(std::uint32_t number) const noexcept;
@@ -84,6 +90,9 @@ private:
     std::unordered_map<const Link*, std::unique_ptr<Peer>> peers_;
     std::unordered_map<std::uint32_t, Peer*> by_number_;
     detail::NameMap<std::unique_ptr<Entry>> entries_;
+    // Frames for many, one behind the other; a full one is left to those who still have to write it.
+    std::shared_ptr<Buffer> log_;
+    MemberList list_;
     NodeStats stats_;
     Event empty_;
     std::uint64_t joins_ = 0;

@@ -44,7 +44,6 @@ Set::Set(std::initializer_list<Value> values) : items(values) {}
 Set::Set(std::vector<Value> values) noexcept : items(std::move(values)) {}
 Dict::Dict(std::initializer_list<DictEntry> values) : entries(values) {}
 
-Value::Value() noexcept = default;
 Value::Value(std::nullptr_t) noexcept {}
 Value::Value(double number) noexcept : data_(number) {}
 Value::Value(std::string text) noexcept : data_(std::move(text)) {}

@@ -146,6 +146,30 @@ TEST(Pickle, refuses_sharing_that_multiplies) {
         ::testing::AnyOf(::testing::HasSubstr("8 Mi values"), ::testing::HasSubstr("multiply")));
 }
 
+TEST(Pickle, refuses_sets_that_multiply) {
+    std::string message("\x80\x04](", 4);
+    message.append(500'000, 'N');
+    message += "e\x94";
+    // Each makes a set of the same list, and drops it.
+    for (int i = 0; i < 100; ++i) message += std::string("cbuiltins\nset\nh\0\x85R0", 19);
+    message += "\x85}\x86.";
+    EXPECT_THROW((void)decode_arguments(Serde::pickle, true, std::as_bytes(std::span(message))), DecodeError);
+}
+
+TEST(Pickle, a_container_that_is_filled_in_several_steps_between_others_is_whole) {
+    // [1, [2, 3], 4, 5]: the outer list's items come in three steps, the inner list's between them.
+    const auto value = decode_value(Serde::pickle, from_hex("8004"
+                                                            "5d94"
+                                                            "4b0161"
+                                                            "5d94"
+                                                            "284b024b0365"
+                                                            "61"
+                                                            "28"
+                                                            "4b044b0565"
+                                                            "2e"));
+    EXPECT_EQ(value, Value(List{1, List{2, 3}, 4, 5}));
+}
+
 TEST(Pickle, bytearrays_and_frozen_sets_of_every_protocol_are_data) {
     for (const char* hex :
          {"8002635f5f6275696c74696e5f5f0a6279746561727261790a7100635f636f646563730a656e636f64650a7101580200"

@@ -59,8 +59,8 @@ public:
     // throws SystemError (EPIPE …) and ClosedError.
     virtual IoResult try_write(std::span<const ConstBuffer> buffers) = 0;
 
-    // A hint for the reader of something large: it need not be woken before so many bytes are there, or the stream
-    // ends. 1 takes it back, and must, before anything smaller is waited for. Streams may ignore it.
+    // A hint for the reader of something large: it need not be woken before so many bytes are there, or the
+    // stream ends. 1 takes it back, and must, before anything smaller is waited for. Streams may ignore it.
     virtual void expect(std::size_t bytes) noexcept { (void)bytes; }
 
     // Wait on these after a try said would_block. One reader and one writer at a time.

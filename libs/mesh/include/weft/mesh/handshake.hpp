@@ -31,6 +31,10 @@ struct Handshake {
 // Names and texts must be UTF-8.
 void write_handshake(const Handshake& handshake, Buffer& out);
 void write_handshake(std::string_view type, std::span<const Member* const> members, Buffer& out);
+// The same in pieces: the beginning, members separated by commas, the end.
+void begin_handshake(std::string_view type, Buffer& out);
+void write_member(const Member& member, Buffer& out);
+inline constexpr std::string_view handshake_end = "]}";
 // False, and `why` says the reason. Unknown keys are let pass.
 [[nodiscard]] bool read_handshake(std::span<const std::byte> data, Handshake& out, std::string& why);
 

@@ -138,6 +138,13 @@ public:
         return std::get_if<T>(&data_);
     }
 
+    // Becomes a T made of `args`, in place: std::string, Bytes, List, Tuple, Dict, Set, bool, std::int64_t,
+    // std::uint64_t (which must not fit into the former) or double.
+    template <class T, class... Args>
+    T& emplace(Args&&... args) {
+        return data_.template emplace<T>(std::forward<Args>(args)...);
+    }
+
     // The value as a C++ type: see convert.hpp, which must be included. Throws ConversionError.
     template <class T>
     [[nodiscard]] T as() const;
@@ -165,5 +172,7 @@ struct DictEntry {
     Value key;
     Value value;
 };
+
+inline Value::Value() noexcept = default;
 
 }  // namespace weft::mesh
