@@ -281,6 +281,21 @@ Task<void> with_standard_services() {
 
 // Around the blocks
 
+// Browsers
+
+Task<void> serve_browsers() {
+    MyService service;
+    grpc::Server server(grpc::ServerOptions().grpc_web("https://app.example"));
+    server.add_service(service);
+    int port = server.add_insecure_port("127.0.0.1:0");  // gRPC and gRPC-Web, HTTP/2 and HTTP/1.1
+    co_await server.start();
+    auto channel = grpc::insecure_channel("127.0.0.1:" + std::to_string(port));
+    demo::MyService::Stub stub(channel);
+    co_await unary(stub);
+    co_await channel.close();
+    co_await server.stop();
+}
+
 Task<void> main_task() {
     try {
         co_await weft::timeout(50ms, serve_until_interrupted());
@@ -336,6 +351,7 @@ Task<void> main_task() {
     const weft::testing::TestAuthority authority;
     co_await over_tls(authority);
     co_await with_standard_services();
+    co_await serve_browsers();
 
     co_await logged.close();
     co_await patient.close();

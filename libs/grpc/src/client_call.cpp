@@ -193,7 +193,7 @@ std::byte* ClientCall::prepare_message(std::size_t size) {
 
 void ClientCall::commit_message(std::size_t size) noexcept {
     ++written_messages_;
-    if (session()) ++session()->counters().messages_sent;
+    if (carrier()) ++carrier()->counters().messages_sent;
     if (interception_) {
         output().commit(MessageReader::prefix_size + size);
         return interception_->changed();
@@ -359,7 +359,7 @@ void ClientCall::on_data(std::span<const std::byte> bytes) noexcept {
     if (reader_.front() == MessageReader::Front::message) {
         if (!many_responses() && reader_.has_more_than_front())
             return fail(Status(StatusCode::unimplemented, "received more than one response"));
-        if (session()) ++session()->counters().messages_received;
+        if (carrier()) ++carrier()->counters().messages_received;
         notify(CallEvent::message);
     } else {
         settle_window();
@@ -562,7 +562,7 @@ bool ClientCall::happened(CallEvent event) const noexcept {
         case CallEvent::ended:
             return false;
         case CallEvent::sent:
-            return interception_ ? unsent() == 0 && interception_->idle() : session() && all_sent();
+            return interception_ ? unsent() == 0 && interception_->idle() : carrier() && all_sent();
     }
     return true;
 }

@@ -1,3 +1,4 @@
+#include "replay_stream.hpp"
 #include "server_state.hpp"
 #include "target.hpp"
 
@@ -97,40 +98,78 @@ Task<void> ServerState::accept_from(Port& port) {
         } else {
             const bool local = port.listener.local_address().is_unix();
             const auto security = local ? TransportSecurity::local : TransportSecurity::none;
-            spawn_owned(serve(std::move(stream), security, {}), "grpc connection");
+            spawn_owned(serve(std::move(stream), security, {}, ""), "grpc connection");
         }
     }
 }
 
 void ServerState::add_connection(std::unique_ptr<Stream> stream) {
     if (stopping_) throw ClosedError("add_connection() to a server that was stopped");
-    spawn_owned(serve(std::move(stream), TransportSecurity::local, {}), "grpc connection");
+    spawn_owned(serve(std::move(stream), TransportSecurity::local, {}, ""), "grpc connection");
 }
+
+namespace {
+
+// HTTP/2's connection preface; no method of HTTP/1.1 begins so (RFC 9113 3.4).
+constexpr std::string_view preface_begin = "PRI ";
+
+// As many as tell whether they are the preface.
+Task<std::string> read_first_bytes(Stream& stream) {
+    std::string seen;
+    char byte = 0;
+    while (preface_begin.starts_with(seen) && seen.size() < preface_begin.size()) {
+        const std::size_t n = co_await stream.read_some(std::as_writable_bytes(std::span(&byte, 1)));
+        if (n == 0) throw ClosedError("the client left before it said anything");
+        seen += byte;
+    }
+    co_return seen;
+}
+
+}  // namespace
 
 // A client that fails the handshake, or never ends it, is its own problem: the connection is closed.
 Task<void> ServerState::serve_secure(std::unique_ptr<Stream> stream, TlsContext tls) {
+    if (stopping_) co_return;
     std::unique_ptr<TlsStream> secure;
     try {
+        const Greeting greeting(*this);
         secure = co_await timeout(options_.handshake_limit, tls_accept(std::move(stream), std::move(tls)));
     } catch (const weft::Error&) {
         co_return;
     }
     // Peers that speak no gRPC are refused here (PROTOCOL-HTTP2: ALPN h2).
-    if (secure->alpn() != "h2") co_return;
+    const std::string protocol = secure->alpn() == "h2" ? "h2" : "http/1.1";
+    if (protocol != "h2" && options_.web_origins.empty()) co_return;
     std::vector<std::string> identities;
     if (const auto certificate = secure->peer_certificate()) {
         for (const auto* names : {&certificate->uris, &certificate->dns_names, &certificate->ip_addresses})
             identities.insert(identities.end(), names->begin(), names->end());
         if (identities.empty()) identities.push_back(certificate->subject);
     }
-    co_await serve(std::move(secure), TransportSecurity::tls, std::move(identities));
+    co_await serve(std::move(secure), TransportSecurity::tls, std::move(identities), protocol);
 }
 
+// `protocol`: what TLS agreed upon, if anything. On other ports the first bytes tell; only servers that also
+// speak HTTP/1.1 look at them.
 Task<void> ServerState::serve(std::unique_ptr<Stream> stream, TransportSecurity security,
-                              std::vector<std::string> identities) {
-    ServerConnection connection(*this, std::move(stream), security);
+                              std::vector<std::string> identities, std::string protocol) {
+    if (protocol.empty() && !options_.web_origins.empty()) {
+        if (stopping_) co_return;
+        std::string seen;
+        try {
+            const Greeting greeting(*this);
+            seen = co_await timeout(options_.handshake_limit, read_first_bytes(*stream));
+        } catch (const weft::Error&) {
+            co_return;
+        }
+        if (seen != preface_begin) protocol = "http/1.1";
+        stream = std::make_unique<ReplayStream>(std::move(seen), std::move(stream));
+    }
+    using Protocol = ServerConnection::Protocol;
+    ServerConnection connection(*this, std::move(stream), security,
+                                protocol == "http/1.1" ? Protocol::http1 : Protocol::http2);
     connection.set_identities(std::move(identities));
-    if (stopping_) connection.session().shut_down();
+    if (stopping_) connection.carrier().shut_down({});
     co_await connection.run();
 }
 
@@ -140,7 +179,7 @@ ServerInfo ServerState::inspect() {
     info.calls = calls_;
     info.created = created_;
     connections_.for_each([&info](ServerConnection& connection) {
-        info.connections.push_back(inspect_session(connection.session(), connection.serial()));
+        info.connections.push_back(inspect_session(connection.carrier(), connection.serial()));
         info.connections.back().cipher = connection.cipher();
     });
     return info;
@@ -197,7 +236,8 @@ Task<void> ServerState::stop(Duration grace) {
     if (!stopping_) {
         stopping_ = true;
         for (const auto& port : ports_) port->listener.close();
-        connections_.for_each([](ServerConnection& connection) { connection.session().shut_down(); });
+        connections_.for_each([](ServerConnection& connection) { connection.carrier().shut_down({}); });
+        greetings_.for_each([](Greeting& greeting) { greeting.task.cancel(); });
     }
     changed_.set();
     changed_.clear();
@@ -209,7 +249,8 @@ Task<void> ServerState::stop(Duration grace) {
     try {
         co_await timeout(close_time, wait_for_tasks());
     } catch (const TimeoutError&) {
-        connections_.for_each([](ServerConnection& connection) { connection.session().abort(); });
+        connections_.for_each(
+            [](ServerConnection& connection) { connection.carrier().abort("the server was stopped"); });
     }
     co_await wait_for_tasks();
     terminated_.set();

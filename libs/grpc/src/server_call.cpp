@@ -27,7 +27,7 @@ const std::vector<std::string>& ServerCall::peer_identities() const noexcept {
     return connection_.identities();
 }
 TransportSecurity ServerCall::transport_security() const noexcept { return connection_.security(); }
-const std::string& ServerCall::peer() const noexcept { return connection_.session().peer(); }
+const std::string& ServerCall::peer() const noexcept { return connection_.carrier().peer(); }
 
 void ServerCall::on_headers(http2::HeaderBlock fields, bool end, bool oversized) noexcept {
     // Trailers of a request mean nothing to gRPC.
@@ -108,7 +108,7 @@ std::optional<Status> ServerCall::read_headers(http2::HeaderBlock fields) {
     }
     if (http_method != "POST") {
         refuse_http("405");
-    } else if (!web_ && !wire::is_grpc_content_type(content_type)) {
+    } else if (!web_ && (connection_.web_only() || !wire::is_grpc_content_type(content_type))) {
         refuse_http("415");
     } else if (!refusal && !encoding.empty()) {
         encoded_ = true;
@@ -303,7 +303,7 @@ void ServerCall::with_trailer_fields(Send&& send) {
     }
     std::size_t size = 0;
     for (const auto& field : fields) size += field.name.size() + field.value.size() + 32;
-    const std::size_t limit = session() ? session()->peer_max_header_list_size() : UINT32_MAX;
+    const std::size_t limit = carrier() ? carrier()->peer_max_header_list_size() : UINT32_MAX;
     if (size <= limit || (status_.details_bin().empty() && trailing_.empty()))
         return send(http2::HeaderBlock(fields));
     // The client would drop all of it, or the connection: the code and what fits of the message stay.
@@ -387,7 +387,7 @@ void ServerCall::commit_message(std::size_t size) {
             MessageReader::write_prefix(out, size, true);
         }
     }
-    ++connection_.session().counters().messages_sent;
+    ++connection_.carrier().counters().messages_sent;
     if (web_ && web_->mode == web::Mode::text) {
         encode_web_text(MessageReader::prefix_size + size);
     } else {
@@ -434,7 +434,7 @@ std::optional<std::span<const std::byte>> ServerCall::front_message() {
 
 void ServerCall::pop_message() noexcept {
     seen_.reset();
-    ++connection_.session().counters().messages_received;
+    ++connection_.carrier().counters().messages_received;
     reader_.pop();
     settle_window();
     switch (reader_.front()) {

@@ -1,4 +1,5 @@
 #include "cipher_of.hpp"
+#include "http1_session.hpp"
 #include "server_state.hpp"
 
 #include <weft/core/error.hpp>
@@ -21,18 +22,32 @@ http2::SessionOptions session_options(const ServerOptions& options) {
     return out;
 }
 
+Http1Options http1_options(const ServerOptions& options) {
+    Http1Options out;
+    out.max_head = options.max_metadata;
+    out.head_timeout = options.handshake_limit;
+    return out;
+}
+
 constexpr Duration ping_interval_without_calls = std::chrono::hours(2);
 constexpr int most_ping_strikes = 2;
 
 }  // namespace
 
 ServerConnection::ServerConnection(ServerState& server, std::unique_ptr<Stream> stream,
-                                   TransportSecurity security)
+                                   TransportSecurity security, Protocol protocol)
     : server_(server),
       cipher_(cipher_of(*stream)),
-      session_(std::move(stream), http2::Role::server, *this, session_options(server.options())),
       security_(security),
       serial_(server.next_serial()) {
+    if (protocol == Protocol::http1) {
+        carrier_ = std::make_unique<Http1Session>(std::move(stream), *this, http1_options(server.options()));
+    } else {
+        auto session = std::make_unique<http2::Session>(std::move(stream), http2::Role::server, *this,
+                                                        session_options(server.options()));
+        session_ = session.get();
+        carrier_ = std::move(session);
+    }
     server.connection_added(*this);
     Loop& loop = Loop::current();
     if (const Duration age = server.options().max_age; age != Duration::max()) {
@@ -72,12 +87,12 @@ void ServerConnection::end_calls(const Status& status) noexcept {
 }
 
 void ServerConnection::grow_old() noexcept {
-    session_.shut_down("max_age");
+    carrier_->shut_down("max_age");
     if (const Duration grace = server_.options().max_age_grace; grace != Duration::max())
         Loop::current().arm_after(grace_, grace);
 }
 
-void ServerConnection::end_of_grace() noexcept { session_.abort("the connection was older than max_age"); }
+void ServerConnection::end_of_grace() noexcept { carrier_->abort("the connection was older than max_age"); }
 
 // Armed once and looked at when it fires, so that calls do not pay for it.
 void ServerConnection::idle_for_long() noexcept {
@@ -85,15 +100,15 @@ void ServerConnection::idle_for_long() noexcept {
     const Duration limit = server_.options().max_idle;
     if (!calls_.empty()) return loop.arm_after(idle_, limit);
     if (last_call_ + limit > loop.now()) return loop.arm(idle_, last_call_ + limit);
-    session_.shut_down("max_idle");
+    carrier_->shut_down("max_idle");
 }
 
 // gRFC A8. A client's PING right after our data is its measurement of the line, not keepalive.
 void ServerConnection::on_ping() noexcept {
     const TimePoint now = Loop::current().now();
     const ServerOptions& options = server_.options();
-    if (session_.message_frames_sent() != frames_at_ping_ || last_ping_ == TimePoint()) {
-        frames_at_ping_ = session_.message_frames_sent();
+    if (session_->message_frames_sent() != frames_at_ping_ || last_ping_ == TimePoint()) {
+        frames_at_ping_ = session_->message_frames_sent();
         ping_strikes_ = 0;
         last_ping_ = now;
         return;
@@ -101,14 +116,14 @@ void ServerConnection::on_ping() noexcept {
     const bool quiet = calls_.empty() && !options.ping_without_calls;
     const Duration interval = quiet ? ping_interval_without_calls : options.min_ping_interval;
     if (now - last_ping_ < interval && ++ping_strikes_ > most_ping_strikes)
-        session_.terminate(http2::ErrorCode::enhance_your_calm, "too_many_pings");
+        session_->terminate(http2::ErrorCode::enhance_your_calm, "too_many_pings");
     last_ping_ = now;
 }
 
-Task<void> ServerConnection::keep_alive() {
+Task<void> ServerConnection::keep_alive(http2::Session& session) {
     const ServerOptions& options = server_.options();
-    while (!session_.ended()) {
-        const Duration quiet = Loop::current().now() - session_.last_received();
+    while (!session.ended()) {
+        const Duration quiet = Loop::current().now() - session.last_received();
         if (quiet < options.keepalive_time) {
             co_await sleep(options.keepalive_time - quiet);
             continue;
@@ -116,7 +131,7 @@ Task<void> ServerConnection::keep_alive() {
         bool answered = true;
         const TimePoint asked = Loop::current().now();
         try {
-            co_await timeout(options.keepalive_timeout, session_.ping());
+            co_await timeout(options.keepalive_timeout, session.ping());
         } catch (const TimeoutError&) {
             answered = false;
         } catch (const ClosedError&) {
@@ -125,15 +140,17 @@ Task<void> ServerConnection::keep_alive() {
         if (answered) continue;
         // A loop that stood still (between blocking calls, or in a slow handler) has not read the answer yet.
         co_await yield();
-        if (session_.last_received() <= asked)
-            session_.abort("keepalive: the client did not answer a PING in time");
+        if (session.last_received() <= asked)
+            session.abort("keepalive: the client did not answer a PING in time");
     }
 }
 
 Task<void> ServerConnection::run() {
-    if (server_.options().keepalive_time != Duration::max())
-        weft::detail::start_task(Loop::current(), tasks_, keep_alive(), "grpc keepalive")->mark_retrieved();
-    co_await session_.run();
+    // HTTP/1.1 has no PING; TCP's own keepalive is the only one it knows.
+    if (session_ && server_.options().keepalive_time != Duration::max())
+        weft::detail::start_task(Loop::current(), tasks_, keep_alive(*session_), "grpc keepalive")
+            ->mark_retrieved();
+    co_await carrier_->run();
     tasks_.cancel_children();
     calls_.for_each([](ServerCall& call) { call.connection_gone(); });
     // Every call has been closed and its handler cancelled; handlers may take their time to clean up.

@@ -28,7 +28,9 @@ class ServerState;
 // One client's connection. Owned by its task.
 class ServerConnection final : public http2::SessionHandler, public ListHook<> {
 public:
-    ServerConnection(ServerState& server, std::unique_ptr<Stream> stream, TransportSecurity security);
+    enum class Protocol { http2, http1 };
+    ServerConnection(ServerState& server, std::unique_ptr<Stream> stream, TransportSecurity security,
+                     Protocol protocol);
     ~ServerConnection();
 
     http2::Exchange* on_request() override;
@@ -43,8 +45,10 @@ public:
     void set_identities(std::vector<std::string> names) noexcept { identities_ = std::move(names); }
     // TLS's; empty without TLS.
     [[nodiscard]] const std::string& cipher() const noexcept { return cipher_; }
-    [[nodiscard]] http2::Session& session() noexcept { return session_; }
-    [[nodiscard]] const http2::Session& session() const noexcept { return session_; }
+    [[nodiscard]] http2::Carrier& carrier() noexcept { return *carrier_; }
+    [[nodiscard]] const http2::Carrier& carrier() const noexcept { return *carrier_; }
+    // gRPC itself needs HTTP/2's trailers; gRPC-Web does not.
+    [[nodiscard]] bool web_only() const noexcept { return session_ == nullptr; }
     [[nodiscard]] std::uint64_t serial() const noexcept { return serial_; }
     void end_calls(const Status& status) noexcept;
     Task<void> run();
@@ -53,7 +57,7 @@ private:
     void grow_old() noexcept;
     void end_of_grace() noexcept;
     void idle_for_long() noexcept;
-    Task<void> keep_alive();
+    Task<void> keep_alive(http2::Session& session);
 
     // Calls a member when the time has come.
     struct Alarm final : Timer {
@@ -66,8 +70,9 @@ private:
     };
 
     ServerState& server_;
-    std::string cipher_;  // before the session, which takes the stream
-    http2::Session session_;
+    std::string cipher_;
+    std::unique_ptr<http2::Carrier> carrier_;
+    http2::Session* session_ = nullptr;  // the carrier, when it speaks HTTP/2
     Alarm age_{*this, &ServerConnection::grow_old};
     Alarm grace_{*this, &ServerConnection::end_of_grace};
     Alarm idle_{*this, &ServerConnection::idle_for_long};
@@ -131,9 +136,14 @@ private:
         std::optional<TlsContext> tls;
         TlsRenewal* renewal;
     };
+    // A client of whom it is not known yet what it speaks: stop() does not wait for it.
+    struct Greeting : ListHook<> {
+        explicit Greeting(ServerState& server) noexcept { server.greetings_.push_back(*this); }
+        weft::detail::TaskControl& task = weft::detail::current_task();
+    };
     Task<void> accept_from(Port& port);
     Task<void> serve(std::unique_ptr<Stream> stream, TransportSecurity security,
-                     std::vector<std::string> identities);
+                     std::vector<std::string> identities, std::string protocol);
     Task<void> serve_secure(std::unique_ptr<Stream> stream, TlsContext tls);
     Task<void> wait_for_calls();
     Task<void> wait_for_tasks();
@@ -144,6 +154,7 @@ private:
     std::vector<std::pair<GenericHandler*, std::unique_ptr<MethodHandler>>> generic_;
     std::vector<std::unique_ptr<Port>> ports_;
     IntrusiveList<ServerConnection> connections_;
+    IntrusiveList<Greeting> greetings_;
     CallCounts calls_;
     TimePoint created_ = time_now();
     std::uint64_t last_serial_ = 0;

@@ -49,6 +49,21 @@ struct SecureServer {
 
 ChannelOptions as_sw1() { return ChannelOptions().ssl_target_name_override("sw1.test"); }
 
+CO_TEST(SecureServer, stops_without_waiting_for_handshakes) {
+    const TestAuthority authority;
+    SecureServer secure(TlsContext::server(identity_of(authority, "sw1.test")).alpn("h2"));
+    co_await secure.server.start();
+    auto silent = co_await connect(SocketAddress::parse(secure.target));
+    for (int turns = 0; turns < 3; ++turns) {  // before, while and after it is accepted
+        SecureServer other(TlsContext::server(identity_of(authority, "sw1.test")).alpn("h2"));
+        co_await other.server.start();
+        auto late = co_await connect(SocketAddress::parse(other.target));
+        for (int i = 0; i < turns; ++i) co_await yield();
+        co_await timeout(5s, other.server.stop());
+    }
+    co_await timeout(5s, secure.server.stop());
+}
+
 CO_TEST(SecureChannel, calls_a_server_that_its_ca_has_signed) {
     const TestAuthority authority;
     SecureServer secure(TlsContext::server(identity_of(authority, "sw1.test")).alpn("h2"));

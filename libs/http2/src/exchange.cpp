@@ -1,7 +1,4 @@
-#include "native_fields.hpp"
-#include "session_glue.hpp"
-
-#include <weft/http2/exchange.hpp>
+#include <weft/http2/carrier.hpp>
 
 #include <utility>
 
@@ -10,12 +7,7 @@ namespace weft::http2 {
 Exchange::~Exchange() { reset(ErrorCode::cancel); }
 
 void Exchange::output_changed() noexcept {
-    if (!session_) return;
-    if (output_deferred_) {
-        output_deferred_ = false;
-        nghttp2_session_resume_data(session_->native_, id_);
-    }
-    session_->schedule_flush();
+    if (carrier_) carrier_->output_changed(*this);
 }
 
 void Exchange::drop_sent() noexcept {
@@ -38,39 +30,22 @@ void Exchange::end_output(bool trailers) noexcept {
 }
 
 void Exchange::send_trailers(HeaderBlock fields) {
-    if (!session_) return;
-    const NativeFields native(fields);
-    nghttp2_submit_trailer(session_->native_, id_, native.data(), native.size());
-    session_->schedule_flush();
+    if (carrier_) carrier_->send_trailers(*this, fields);
 }
 
 void Exchange::send_response(HeaderBlock fields, bool body) {
-    if (!session_) return;
-    const NativeFields native(fields);
-    const nghttp2_data_provider provider = SessionGlue::body_provider();
+    if (!carrier_) return;
     if (!body) output_ended_ = true;
-    nghttp2_submit_response(session_->native_, id_, native.data(), native.size(), body ? &provider : nullptr);
-    session_->schedule_flush();
+    carrier_->send_response(*this, fields, body);
 }
 
 void Exchange::release_window(std::size_t n) noexcept {
     held_ -= n;
-    if (!session_ || n == 0) return;
-    nghttp2_session_consume_stream(session_->native_, id_, n);
-    session_->unread_ -= n;
-    session_->give_connection_window(n);
-    session_->schedule_flush();
+    if (carrier_ && n != 0) carrier_->window_released(*this, n);
 }
 
 void Exchange::reset(ErrorCode code) noexcept {
-    if (!session_) return;
-    Session& session = *session_;
-    // A stream that has ended both ways closes by itself.
-    if (!remote_ended_ || !local_ended_)
-        nghttp2_submit_rst_stream(session.native_, NGHTTP2_FLAG_NONE, id_, static_cast<std::uint32_t>(code));
-    nghttp2_session_set_stream_user_data(session.native_, id_, nullptr);
-    session.detach(*this, code == ErrorCode::no_error || (remote_ended_ && local_ended_));
-    session.schedule_flush();
+    if (carrier_) carrier_->reset(*this, code);
 }
 
 }  // namespace weft::http2

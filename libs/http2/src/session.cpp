@@ -28,7 +28,7 @@ constexpr int reads_per_turn = 4;
 
 Session::Session(std::unique_ptr<Stream> stream, Role role, SessionHandler& handler,
                  const SessionOptions& options)
-    : stream_(std::move(stream)), handler_(handler), options_(options), peer_(stream_->peer()), role_(role) {
+    : Carrier(stream->peer()), stream_(std::move(stream)), handler_(handler), options_(options), role_(role) {
     native_ = SessionGlue::make(*this, role, options_);
     const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
@@ -182,18 +182,6 @@ Task<void> Session::read_loop() {
     }
 }
 
-// Closing a socket with unread input makes the kernel send RST, which destroys what the peer has not read
-// yet: the last answers and the GOAWAY. So the rest is read, for a moment.
-Task<void> Session::discard_rest() {
-    stream_->shutdown_write();
-    const auto buffer = std::make_unique_for_overwrite<std::byte[]>(read_buffer_size);
-    const std::span<std::byte> room(buffer.get(), read_buffer_size);
-    for (;;) {
-        const std::size_t n = co_await stream_->read_some(room);
-        if (n == 0) co_return;
-    }
-}
-
 Task<void> Session::run() {
     last_received_ = Loop::current().now();
     schedule_flush();
@@ -219,7 +207,7 @@ Task<void> Session::run() {
         if (end_text_.empty())
             end_text_ = goaway_text_.empty() ? "the connection was shut down" : goaway_text_;
         try {
-            co_await timeout(1s, discard_rest());
+            co_await timeout(1s, discard_rest(*stream_));
         } catch (const Cancelled&) {
             cancelled = std::current_exception();
         } catch (const weft::Error&) {
@@ -252,23 +240,49 @@ void Session::finish() noexcept {
     for (auto& ping : pings_) ping.done->set();
 }
 
-void Session::attach(Exchange& exchange, std::int32_t id) noexcept {
-    exchange.session_ = this;
-    exchange.id_ = id;
-    exchanges_.push_back(exchange);
-    ++open_streams_;
-    ++counters_.streams_started;
-    counters_.last_stream_started = Loop::current().now();
-}
-
 void Session::detach(Exchange& exchange, bool succeeded) noexcept {
-    ++(succeeded ? counters_.streams_succeeded : counters_.streams_failed);
-    static_cast<ListHook<ExchangeListTag>&>(exchange).unlink();
-    exchange.session_ = nullptr;
-    --open_streams_;
+    Carrier::detach(exchange, succeeded);
     // What nobody will read any more no longer holds the connection's window.
     unread_ -= exchange.held_;
     if (!ended_) give_connection_window(exchange.held_);
+}
+
+void Session::output_changed(Exchange& exchange) noexcept {
+    if (exchange.output_deferred_) {
+        exchange.output_deferred_ = false;
+        nghttp2_session_resume_data(native_, exchange.id_);
+    }
+    schedule_flush();
+}
+
+void Session::send_response(Exchange& exchange, HeaderBlock fields, bool body) {
+    const NativeFields native(fields);
+    const nghttp2_data_provider provider = SessionGlue::body_provider();
+    nghttp2_submit_response(native_, exchange.id_, native.data(), native.size(), body ? &provider : nullptr);
+    schedule_flush();
+}
+
+void Session::send_trailers(Exchange& exchange, HeaderBlock fields) {
+    const NativeFields native(fields);
+    nghttp2_submit_trailer(native_, exchange.id_, native.data(), native.size());
+    schedule_flush();
+}
+
+void Session::window_released(Exchange& exchange, std::size_t n) noexcept {
+    nghttp2_session_consume_stream(native_, exchange.id_, n);
+    unread_ -= n;
+    give_connection_window(n);
+    schedule_flush();
+}
+
+void Session::reset(Exchange& exchange, ErrorCode code) noexcept {
+    // A stream that has ended both ways closes by itself.
+    const bool over = exchange.remote_ended_ && exchange.local_ended_;
+    if (!over)
+        nghttp2_submit_rst_stream(native_, NGHTTP2_FLAG_NONE, exchange.id_, static_cast<std::uint32_t>(code));
+    nghttp2_session_set_stream_user_data(native_, exchange.id_, nullptr);
+    detach(exchange, code == ErrorCode::no_error || over);
+    schedule_flush();
 }
 
 void Session::received(Exchange* exchange, std::int32_t id, std::span<const std::byte> bytes) noexcept {

@@ -309,14 +309,7 @@ int SessionGlue::send_data(nghttp2_session* native, nghttp2_frame* frame, const 
         session.wire_.commit(frame_header_size + length);
     });
     if (rv != 0) return rv;
-    const bool was_full = !exchange->output_writable();
-    if (exchange->keep_limit_ == 0) {
-        exchange->output_.consume(length);
-    } else {
-        exchange->sent_ += length;
-        if (exchange->sent_ > exchange->keep_limit_) exchange->drop_sent();
-    }
-    if (was_full && exchange->output_writable()) exchange->on_writable();
+    Session::took(*exchange, length);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "peer.weft.hpp"
 #include "peer_command.hpp"
 #include "peer_process.hpp"
+#include "peer_service.hpp"
 
 #include <weft/core.hpp>
 #include <weft/grpc/server.hpp>
@@ -21,10 +22,6 @@ using weft::grpc::CallOptions;
 using weft::grpc::RpcError;
 using weft::grpc::StatusCode;
 
-const std::string status_details(
-    "\x0a\x00\xff"
-    "detail",
-    9);
 const std::string binary_value("\x00\x01\xfe\xff", 4);
 const std::string special_text = "tab\t cr\r lf\n \xc3\xbc \xe2\x82\xac \xf0\x9f\x98\x88 100%";
 
@@ -32,87 +29,6 @@ const std::vector<std::string> case_names{"unary",    "server_stream", "client_s
                                           "metadata", "deadline",      "cancel",        "status",
                                           "large",    "concurrent",    "missing"};
 
-// weft's side of the service.
-class PeerService final : public Peer::Service {
-public:
-    Task<PeerReply> Unary(weft::grpc::ServerContext& context, PeerRequest request) override {
-        PeerReply reply;
-        if (request.text() == "cancelled?") {
-            reply.set_number(cancelled_);
-            co_return reply;
-        }
-        weft::grpc::Metadata trailing;
-        for (const auto& [key, value] : context.invocation_metadata()) {
-            if (key == "x-initial") {
-                weft::grpc::Metadata initial;
-                initial.add(key, value);
-                context.send_initial_metadata(initial);
-            }
-            if (key == "x-trailing-bin") trailing.add(key, value);
-        }
-        context.set_trailing_metadata(std::move(trailing));
-        if (request.sleep_ms() > 0) co_await pause(request.sleep_ms());
-        if (request.fail_code() != 0) fail(request);
-        reply.set_text(request.text());
-        reply.set_number(static_cast<std::int64_t>(request.payload().size()));
-        reply.set_payload(std::string(request.reply_size(), 'r'));
-        co_return reply;
-    }
-    Task<void> ServerStream(weft::grpc::ServerContext&, PeerRequest request,
-                            weft::grpc::ServerWriter<PeerReply>& responses) override {
-        PeerReply reply;
-        reply.set_text(request.text());
-        for (int i = 0; i < request.count(); ++i) {
-            if (request.sleep_ms() > 0) co_await pause(request.sleep_ms());
-            reply.set_number(i);
-            // The cancellation may find the handler here as well as in its pause.
-            try {
-                co_await responses.write(reply);
-            } catch (const weft::Cancelled&) {
-                ++cancelled_;
-                throw;
-            }
-        }
-        if (request.fail_code() != 0) fail(request);
-    }
-    Task<PeerReply> ClientStream(weft::grpc::ServerContext&,
-                                 weft::grpc::ServerReader<PeerRequest>& requests) override {
-        PeerReply reply;
-        for (;;) {
-            auto request = co_await requests.read();
-            if (!request) break;
-            reply.set_number(reply.number() + request->count());
-            reply.set_text(reply.text() + request->text());
-        }
-        co_return reply;
-    }
-    Task<void> Bidi(weft::grpc::ServerContext&,
-                    weft::grpc::ServerReaderWriter<PeerRequest, PeerReply>& stream) override {
-        for (;;) {
-            auto request = co_await stream.read();
-            if (!request) break;
-            if (request->fail_code() != 0) fail(*request);
-            PeerReply reply;
-            reply.set_text(request->text());
-            reply.set_number(request->count());
-            co_await stream.write(reply);
-        }
-    }
-
-private:
-    Task<void> pause(int ms) {
-        try {
-            co_await weft::sleep(std::chrono::milliseconds(ms));
-        } catch (const weft::Cancelled&) {
-            ++cancelled_;
-            throw;
-        }
-    }
-    [[noreturn]] static void fail(const PeerRequest& request) {
-        throw RpcError(static_cast<StatusCode>(request.fail_code()), request.text(), status_details);
-    }
-    int cancelled_ = 0;
-};
 
 PeerRequest text_request(std::string text) {
     PeerRequest request;

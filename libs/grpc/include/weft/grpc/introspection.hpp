@@ -11,7 +11,7 @@
 #include <vector>
 
 namespace weft::http2 {
-class Session;
+class Carrier;
 }
 
 namespace weft::grpc {
@@ -87,7 +87,7 @@ struct ServerInfo {
 [[nodiscard]] ServerInfo inspect(const Server& server);
 
 namespace detail {
-[[nodiscard]] ConnectionInfo inspect_session(const http2::Session& session, std::uint64_t id);
+[[nodiscard]] ConnectionInfo inspect_session(const http2::Carrier& carrier, std::uint64_t id);
 
 // What a ChannelzService lists; leaves the list when it dies.
 struct InspectedTag;

@@ -119,8 +119,9 @@ public:
     }
 
     // Answers gRPC-Web too, on the same ports: scripts of pages from `origin` ("https://app.example") may
-    // call, "*" for those of every page; may be given repeatedly. Browsers speak HTTP/2 over TLS only: for
-    // them it is for secure ports, or behind a proxy.
+    // call, "*" for those of every page; may be given repeatedly. Over HTTP/1.1 as well, since that is what
+    // browsers speak without TLS: the first bytes of a connection tell, or ALPN. max_metadata_size() is then
+    // the largest head of a request, handshake_timeout() how long one may take.
     ServerOptions&& grpc_web(std::string origin = "*") && {
         web_origins.push_back(std::move(origin));
         return std::move(*this);

@@ -18,6 +18,7 @@
 
 namespace weft::http2 {
 
+class Carrier;
 class Session;
 struct SessionGlue;
 
@@ -40,8 +41,8 @@ public:
     Exchange(const Exchange&) = delete;
     Exchange& operator=(const Exchange&) = delete;
 
-    // Attached to a session that still carries the stream.
-    [[nodiscard]] bool attached() const noexcept { return session_ != nullptr; }
+    // Attached to a connection that still carries the stream.
+    [[nodiscard]] bool attached() const noexcept { return carrier_ != nullptr; }
     [[nodiscard]] std::int32_t stream_id() const noexcept { return id_; }
 
 protected:
@@ -101,19 +102,21 @@ protected:
     // Ends the stream with RST_STREAM and detaches without on_closed().
     void reset(ErrorCode code) noexcept;
 
-    [[nodiscard]] Session* session() const noexcept { return session_; }
+    // Null when it is not attached.
+    [[nodiscard]] Carrier* carrier() const noexcept { return carrier_; }
 
     // Writers wait above this; large enough to fill a frame or two, small enough to push back soon.
     static constexpr std::size_t low_water = std::size_t{64} * 1024;
 
 private:
+    friend class Carrier;
     friend class Session;
     friend struct SessionGlue;
 
     ByteBuffer output_;
     std::size_t sent_ = 0;  // of output_, kept
     std::size_t keep_limit_ = 0;
-    Session* session_ = nullptr;
+    Carrier* carrier_ = nullptr;
     std::int32_t id_ = 0;
     std::size_t held_ = 0;
     bool output_ended_ : 1 = false;

@@ -10,7 +10,7 @@
 #include <weft/core/readiness.hpp>
 #include <weft/core/stream.hpp>
 #include <weft/core/task.hpp>
-#include <weft/http2/exchange.hpp>
+#include <weft/http2/carrier.hpp>
 
 #include <array>
 #include <cstddef>
@@ -49,17 +49,6 @@ struct SessionOptions {
     std::uint32_t idle_frame_rate = 500;
 };
 
-// What a session has done so far. Messages are counted by the protocol above.
-struct SessionCounters {
-    std::uint64_t streams_started = 0;
-    std::uint64_t streams_succeeded = 0;  // ended from both sides
-    std::uint64_t streams_failed = 0;     // reset, or lost with the connection
-    std::uint64_t messages_sent = 0;
-    std::uint64_t messages_received = 0;
-    std::uint64_t pings_sent = 0;
-    TimePoint last_stream_started;
-};
-
 // What a session tells its owner. Called as Exchange's members are: record, wake, return.
 class SessionHandler {
 public:
@@ -80,19 +69,16 @@ protected:
     ~SessionHandler() = default;
 };
 
-class Session final : private TurnEnd {
+class Session final : public Carrier, private TurnEnd {
 public:
     // Takes the stream; nothing is sent before run(). `handler` must outlive the session. Throws
     // std::bad_alloc.
     Session(std::unique_ptr<Stream> stream, Role role, SessionHandler& handler,
             const SessionOptions& options = {});
     // Abortive: closes the stream; exchanges get on_closed().
-    ~Session();
+    ~Session() override;
 
-    // Carries the session until the connection has ended. The session must stay until the task is done.
-    // Returns when the peer or an error ended it: end_text() says how. Cancelling it closes the connection
-    // at once. Run it once.
-    [[nodiscard]] Task<void> run();
+    [[nodiscard]] Task<void> run() override;
 
     // Client: sends a request. With `body`, output of the exchange follows. Throws Error when the session
     // takes no requests any more (see accepts_requests()).
@@ -102,12 +88,11 @@ public:
     // Graceful end: GOAWAY, then the open streams finish, then the connection closes. A server first
     // announces it and waits a round trip (RFC 9113 6.8), so that requests under way are still taken.
     // `reason` goes with the GOAWAY, for people.
-    void shut_down(std::string reason = {}) noexcept;
+    void shut_down(std::string reason = {}) noexcept override;
     // GOAWAY with a code and a text, and the end; open streams get on_closed().
     void terminate(ErrorCode code, std::string_view reason = {}) noexcept;
 
-    // Closes the connection at once; run() then ends.
-    void abort(std::string why = "the connection was aborted") noexcept;
+    void abort(std::string why = "the connection was aborted") noexcept override;
 
     // Waits until a PING came back. Throws ClosedError when the connection ends before.
     [[nodiscard]] Task<void> ping();
@@ -115,28 +100,24 @@ public:
     [[nodiscard]] Role role() const noexcept { return role_; }
     [[nodiscard]] bool ready() const noexcept { return ready_; }
     [[nodiscard]] bool ended() const noexcept { return ended_; }
-    [[nodiscard]] std::size_t open_streams() const noexcept { return open_streams_; }
-    [[nodiscard]] SessionCounters& counters() noexcept { return counters_; }
-    [[nodiscard]] const SessionCounters& counters() const noexcept { return counters_; }
     // When bytes last arrived; the start of run() before any did.
     [[nodiscard]] TimePoint last_received() const noexcept { return last_received_; }
     // HEADERS and DATA frames that were made so far.
     [[nodiscard]] std::uint64_t message_frames_sent() const noexcept { return message_frames_sent_; }
-    // The limit that the peer has announced for header blocks, as max_header_list_size counts them; the
-    // largest number when it has not.
-    [[nodiscard]] std::uint32_t peer_max_header_list_size() const noexcept;
+    [[nodiscard]] std::uint32_t peer_max_header_list_size() const noexcept override;
     [[nodiscard]] std::uint32_t peer_max_concurrent_streams() const noexcept;
-    // Bytes that the peer may send now, and that we may, over all streams.
-    [[nodiscard]] std::int32_t local_window() const noexcept;
-    [[nodiscard]] std::int32_t remote_window() const noexcept;
-    // Why the connection ended, for people; empty while it lives.
-    [[nodiscard]] const std::string& end_text() const noexcept { return end_text_; }
-    // The address of the peer, as Stream::peer().
-    [[nodiscard]] const std::string& peer() const noexcept { return peer_; }
+    [[nodiscard]] std::int32_t local_window() const noexcept override;
+    [[nodiscard]] std::int32_t remote_window() const noexcept override;
+    [[nodiscard]] bool is_client() const noexcept override { return role_ == Role::client; }
 
 private:
-    friend class Exchange;
     friend struct SessionGlue;
+
+    void output_changed(Exchange& exchange) noexcept override;
+    void send_response(Exchange& exchange, HeaderBlock fields, bool body) override;
+    void send_trailers(Exchange& exchange, HeaderBlock fields) override;
+    void window_released(Exchange& exchange, std::size_t n) noexcept override;
+    void reset(Exchange& exchange, ErrorCode code) noexcept override;
 
     void on_turn_end() noexcept override { flush(); }
     void schedule_flush() noexcept;
@@ -159,9 +140,7 @@ private:
     [[nodiscard]] bool exhausted() const noexcept;
     Task<void> read_loop();
     Task<void> write_when_possible();
-    Task<void> discard_rest();
 
-    void attach(Exchange& exchange, std::int32_t id) noexcept;
     void detach(Exchange& exchange, bool succeeded = false) noexcept;
     void received(Exchange* exchange, std::int32_t id, std::span<const std::byte> bytes) noexcept;
     void give_connection_window(std::size_t n) noexcept;
@@ -170,16 +149,12 @@ private:
     SessionHandler& handler_;
     SessionOptions options_;
     nghttp2_session* native_ = nullptr;
-    std::string peer_;
     Role role_;
 
     ByteBuffer wire_;  // frames that wait for the write
     Readiness blocked_;
     Event unblocked_;
     bool write_blocked_ = false;
-
-    IntrusiveList<Exchange, ExchangeListTag> exchanges_;
-    std::size_t open_streams_ = 0;
 
     // The header block that is being received; fields are offsets into the text.
     struct FieldSpan {
@@ -204,13 +179,11 @@ private:
 
     Allowance idle_frames_;
     Allowance resets_;
-    SessionCounters counters_;
     std::size_t frame_data_ = 0;  // bytes that the DATA frame in reception has brought
 
     TimePoint last_received_;
     std::uint64_t message_frames_sent_ = 0;
 
-    std::string end_text_;
     std::string goaway_text_;
     std::string farewell_;  // the text of our GOAWAY
     bool ready_ = false;
