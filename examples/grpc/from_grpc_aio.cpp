@@ -100,7 +100,7 @@ Task<void> async_client_example(std::string target) {
 }
 
 Task<std::string> secure_async_client(std::string target, std::string root_certificates) {
-    auto tls = weft::TlsContext::client().ca_pem(root_certificates).alpn("h2");
+    auto tls = weft::TlsContext::client().ca_pem(root_certificates);
     auto channel = grpc::secure_channel(target, tls);
     demo::MyService::Stub stub(channel);
     MyResponse response = co_await stub.UnaryMethod(message("secret"));
@@ -257,7 +257,7 @@ Task<void> main_task() {
     const weft::testing::TestAuthority authority;
     auto certificate = authority.issue({"localhost", "127.0.0.1"});
     auto identity = weft::TlsIdentity::from_pem(certificate.chain, certificate.key);
-    auto tls = weft::TlsContext::server(identity).alpn("h2");
+    auto tls = weft::TlsContext::server(identity);
 
     MyServicer servicer;
     grpc::Server server;

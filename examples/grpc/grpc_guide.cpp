@@ -218,8 +218,7 @@ Task<void> over_tls(const weft::testing::TestAuthority& authority) {
     auto server_tls =
         weft::TlsContext::server(weft::TlsIdentity::from_pem(server_files.chain, server_files.key))
             .ca_pem(authority.pem())
-            .client_certificates(weft::TlsClientCertificate::required)
-            .alpn("h2");
+            .client_certificates(weft::TlsClientCertificate::required);
     MyService service;
     grpc::Server server;
     server.add_service(service);
@@ -228,8 +227,7 @@ Task<void> over_tls(const weft::testing::TestAuthority& authority) {
 
     auto client_tls = weft::TlsContext::client()
                           .ca_pem(authority.pem())
-                          .identity(weft::TlsIdentity::from_pem(client_files.chain, client_files.key))
-                          .alpn("h2");
+                          .identity(weft::TlsIdentity::from_pem(client_files.chain, client_files.key));
     grpc::AccessTokenCredentials token("secret");
     auto options = grpc::ChannelOptions().ssl_target_name_override("localhost").call_credentials(token);
     auto channel = grpc::secure_channel("127.0.0.1:" + std::to_string(port), client_tls, std::move(options));

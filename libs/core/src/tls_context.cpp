@@ -1,4 +1,5 @@
 #include "tls_openssl.hpp"
+#include "tls_session.hpp"
 
 #include <weft/core/error.hpp>
 
@@ -45,9 +46,9 @@ detail::KeyPtr parse_key(std::string_view pem, std::string_view passphrase) {
 }
 
 // RFC 7301 3.2: the server chooses; no overlap is fatal.
-int select_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* offered,
-                unsigned offered_size, void* user) {
-    const auto& own = static_cast<const TlsContext::State*>(user)->alpn;
+int select_alpn(SSL* ssl, const unsigned char** out, unsigned char* out_size, const unsigned char* offered,
+                unsigned offered_size, void*) {
+    const auto& own = static_cast<const detail::TlsSession*>(SSL_get_app_data(ssl))->alpn();
     if (own.empty()) return SSL_TLSEXT_ERR_NOACK;
     unsigned char* chosen = nullptr;
     const int result = SSL_select_next_proto(&chosen, out_size, own.data(), static_cast<unsigned>(own.size()),
@@ -97,7 +98,7 @@ TlsContext::State::State(bool server) : context(SSL_CTX_new(TLS_method())), is_s
         SSL_CTX_set_num_tickets(c, 1);
         static constexpr unsigned char id[] = {'w', 'e', 'f', 't'};
         SSL_CTX_set_session_id_context(c, id, sizeof id);
-        SSL_CTX_set_alpn_select_cb(c, select_alpn, this);
+        SSL_CTX_set_alpn_select_cb(c, select_alpn, nullptr);
     }
 }
 
@@ -167,7 +168,7 @@ TlsContext&& TlsContext::client_certificates(TlsClientCertificate wanted) && noe
     return std::move(*this);
 }
 
-TlsContext&& TlsContext::alpn(std::vector<std::string> protocols) && {
+std::vector<unsigned char> detail::alpn_wire(const std::vector<std::string>& protocols) {
     std::vector<unsigned char> wire;
     for (const std::string& name : protocols) {
         if (name.empty() || name.size() > 255)
@@ -177,10 +178,11 @@ TlsContext&& TlsContext::alpn(std::vector<std::string> protocols) && {
         wire.push_back(static_cast<unsigned char>(name.size()));
         wire.insert(wire.end(), name.begin(), name.end());
     }
-    // 0 is success here, unlike everywhere else in OpenSSL.
-    if (SSL_CTX_set_alpn_protos(state_->context.get(), wire.data(), static_cast<unsigned>(wire.size())) != 0)
-        throw_tls_configuration("set the ALPN names");
-    state_->alpn = std::move(wire);
+    return wire;
+}
+
+TlsContext&& TlsContext::alpn(std::vector<std::string> protocols) && {
+    state_->alpn = detail::alpn_wire(protocols);
     return std::move(*this);
 }
 

@@ -55,6 +55,11 @@ struct TlsIdentity::State {
     detail::KeyPtr key;
 };
 
+namespace detail {
+// ALPN names as on the wire: length, name, length, name … Throws TlsError (configuration).
+[[nodiscard]] std::vector<unsigned char> alpn_wire(const std::vector<std::string>& protocols);
+}  // namespace detail
+
 struct TlsContext::State {
     explicit State(bool server);
 
@@ -64,7 +69,7 @@ struct TlsContext::State {
 
     detail::SslContextPtr context;
     std::mutex mutex;                 // guards context against replace_identity() beside make_ssl()
-    std::vector<unsigned char> alpn;  // as on the wire: length, name, length, name …
+    std::vector<unsigned char> alpn;  // as alpn_wire() has it
     Duration handshake_timeout = default_handshake_timeout;
     std::optional<TlsClientCertificate> client_certificate;  // of a server: whether it asks
     bool is_server;

@@ -73,10 +73,11 @@ TlsSession& session_of(BIO* bio) { return *static_cast<TlsSession*>(BIO_get_data
 }  // namespace
 
 TlsSession::TlsSession(std::unique_ptr<Stream> stream, std::shared_ptr<TlsContext::State> context,
-                       std::string name)
+                       std::string name, std::vector<unsigned char> alpn)
     : stream_(std::move(stream)),
       context_(std::move(context)),
       server_name_(std::move(name)),
+      alpn_(std::move(alpn)),
       ssl_(context_->make_ssl()) {
     BIO* bio = BIO_new(TlsBio::method());
     if (!bio) throw_tls_configuration("begin a TLS connection");
@@ -94,6 +95,9 @@ TlsSession::TlsSession(std::unique_ptr<Stream> stream, std::shared_ptr<TlsContex
 void TlsSession::prepare_client() {
     SSL* ssl = ssl_.get();
     SSL_set_connect_state(ssl);
+    // 0 is success here, unlike everywhere else in OpenSSL.
+    if (!alpn_.empty() && SSL_set_alpn_protos(ssl, alpn_.data(), static_cast<unsigned>(alpn_.size())) != 0)
+        throw_tls_configuration("set the ALPN names");
     // RFC 6066 3: the name is without the final dot, and an address is no name.
     if (server_name_.size() > 1 && server_name_.back() == '.') server_name_.pop_back();
     const bool is_ip = SocketAddress::from_ip(server_name_, 0).has_value();

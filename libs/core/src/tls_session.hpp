@@ -24,7 +24,9 @@ namespace weft::detail {
 // round. Nothing new is encrypted while output_ is not empty, which bounds it.
 class TlsSession final : public std::enable_shared_from_this<TlsSession> {
 public:
-    TlsSession(std::unique_ptr<Stream> stream, std::shared_ptr<TlsContext::State> context, std::string name);
+    // `alpn`: as detail::alpn_wire() has it.
+    TlsSession(std::unique_ptr<Stream> stream, std::shared_ptr<TlsContext::State> context, std::string name,
+               std::vector<unsigned char> alpn);
     TlsSession(const TlsSession&) = delete;
     TlsSession& operator=(const TlsSession&) = delete;
     ~TlsSession() = default;
@@ -45,6 +47,7 @@ public:
 
     [[nodiscard]] Stream& stream() const noexcept { return *stream_; }
     [[nodiscard]] SSL* ssl() const noexcept { return ssl_.get(); }
+    [[nodiscard]] const std::vector<unsigned char>& alpn() const noexcept { return alpn_; }
     [[nodiscard]] bool is_server() const noexcept { return context_->is_server; }
     [[nodiscard]] Duration handshake_timeout() const noexcept { return context_->handshake_timeout; }
     // "the TLS stream to ipv4:127.0.0.1:443 (sw1)"
@@ -75,6 +78,7 @@ private:
     std::unique_ptr<Stream> stream_;
     std::shared_ptr<TlsContext::State> context_;
     std::string server_name_;
+    std::vector<unsigned char> alpn_;
     SslPtr ssl_;
     std::vector<std::byte> output_;
     std::size_t output_sent_ = 0;

@@ -89,8 +89,10 @@ Task<void> let_peer_read_why(TlsSession& session) {
 }
 
 Task<std::unique_ptr<TlsStream>> make_tls(std::unique_ptr<Stream> stream,
-                                          std::shared_ptr<TlsContext::State> context, std::string name) {
-    const auto session = std::make_shared<TlsSession>(std::move(stream), std::move(context), std::move(name));
+                                          std::shared_ptr<TlsContext::State> context, std::string name,
+                                          std::vector<unsigned char> alpn) {
+    const auto session =
+        std::make_shared<TlsSession>(std::move(stream), std::move(context), std::move(name), std::move(alpn));
     std::exception_ptr failure;
     {
         TimeoutScope scope(session->handshake_timeout());
@@ -121,18 +123,31 @@ Task<std::unique_ptr<TlsStream>> make_tls(std::unique_ptr<Stream> stream,
 }  // namespace
 
 Task<std::unique_ptr<TlsStream>> tls_connect(std::unique_ptr<Stream> stream, TlsContext context,
-                                             std::string server_name) {
+                                             std::string server_name, std::vector<std::string> alpn) {
     if (context.is_server())
         throw UsageError("tls_connect() with a server's context; use TlsContext::client()");
-    auto tls = co_await make_tls(std::move(stream), context.state(), std::move(server_name));
+    auto wire = alpn.empty() ? context.state()->alpn : detail::alpn_wire(alpn);
+    auto tls = co_await make_tls(std::move(stream), context.state(), std::move(server_name), std::move(wire));
+    co_return tls;
+}
+
+Task<std::unique_ptr<TlsStream>> tls_connect(std::unique_ptr<Stream> stream, TlsContext context,
+                                             std::string server_name) {
+    return tls_connect(std::move(stream), std::move(context), std::move(server_name),
+                       std::vector<std::string>());
+}
+
+Task<std::unique_ptr<TlsStream>> tls_accept(std::unique_ptr<Stream> stream, TlsContext context,
+                                            std::vector<std::string> alpn) {
+    if (!context.is_server())
+        throw UsageError("tls_accept() with a client's context; use TlsContext::server()");
+    auto wire = alpn.empty() ? context.state()->alpn : detail::alpn_wire(alpn);
+    auto tls = co_await make_tls(std::move(stream), context.state(), std::string(), std::move(wire));
     co_return tls;
 }
 
 Task<std::unique_ptr<TlsStream>> tls_accept(std::unique_ptr<Stream> stream, TlsContext context) {
-    if (!context.is_server())
-        throw UsageError("tls_accept() with a client's context; use TlsContext::server()");
-    auto tls = co_await make_tls(std::move(stream), context.state(), std::string());
-    co_return tls;
+    return tls_accept(std::move(stream), std::move(context), std::vector<std::string>());
 }
 
 }  // namespace weft

@@ -133,7 +133,11 @@ Task<void> ServerState::serve_secure(std::unique_ptr<Stream> stream, TlsContext 
     std::unique_ptr<TlsStream> secure;
     try {
         const Greeting greeting(*this);
-        secure = co_await timeout(options_.handshake_limit, tls_accept(std::move(stream), std::move(tls)));
+        // Whatever the context has for others.
+        std::vector<std::string> alpn(1, "h2");
+        if (!options_.web_origins.empty()) alpn.emplace_back("http/1.1");
+        secure = co_await timeout(options_.handshake_limit,
+                                  tls_accept(std::move(stream), std::move(tls), std::move(alpn)));
     } catch (const weft::Error&) {
         co_return;
     }

@@ -196,11 +196,13 @@ Task<std::unique_ptr<Stream>> Subchannel::open_stream() {
         if (TlsRenewal* renewal = channel_.options().renewal_) renewal->renew(*channel_.tls());
     } catch (const std::exception&) {  // what the context had is still good
     }
-    auto secure = co_await tls_connect(std::move(stream), *channel_.tls(), channel_.tls_name());
+    // Whatever the context offers to others.
+    std::vector<std::string> alpn(1, "h2");
+    auto secure =
+        co_await tls_connect(std::move(stream), *channel_.tls(), channel_.tls_name(), std::move(alpn));
     if (secure->alpn() != "h2")
-        throw weft::Error(
-            "the server did not agree on HTTP/2 (ALPN h2); the channel's TlsContext offers it with "
-            ".alpn(\"h2\")");
+        throw weft::Error("the server at " + channel_.tls_name() +
+                          " speaks TLS, but did not agree on HTTP/2 (ALPN h2): is it a gRPC server?");
     co_return secure;
 }
 

@@ -1,7 +1,10 @@
 // Calls over TLS: verified servers, mutual TLS, what is refused, call credentials.
 #include "echo_service.hpp"
 
+#include <weft/core/connect.hpp>
+#include <weft/core/listener.hpp>
 #include <weft/core/tls_context.hpp>
+#include <weft/core/tls_stream.hpp>
 #include <weft/grpc/credentials.hpp>
 #include <weft/testing/co_test.hpp>
 #include <weft/testing/test_authority.hpp>
@@ -48,6 +51,34 @@ struct SecureServer {
 };
 
 ChannelOptions as_sw1() { return ChannelOptions().ssl_target_name_override("sw1.test"); }
+
+// Whatever list the contexts have, or none: they may be made for other protocols as well.
+CO_TEST(SecureChannel, agrees_on_http2_by_itself) {
+    const TestAuthority authority;
+    const auto made = authority.issue({"sw1.test"});
+    const auto identity = TlsIdentity::from_pem(made.chain, made.key);
+    const auto trusting = [&] { return TlsContext::client().without_system_cas().ca_pem(authority.pem()); };
+    for (const bool lists : {false, true}) {
+        auto server_tls = TlsContext::server(identity);
+        auto client_tls = trusting();
+        if (lists) {
+            server_tls = std::move(server_tls).alpn("http/1.1");
+            client_tls = std::move(client_tls).alpn("http/1.1", "spdy/3");
+        }
+        SecureServer secure(server_tls);
+        co_await secure.server.start();
+        auto channel = grpc::secure_channel(secure.target, client_tls, as_sw1());
+        const std::string who = co_await channel.unary_unary("/weft.test.Who/AmI")("");
+        EXPECT_EQ(who, "-");
+        auto plain = co_await connect(SocketAddress::parse(secure.target));
+        const auto both = trusting().alpn("h2", "x");
+        auto other = co_await tls_connect(std::move(plain), both, "sw1.test");
+        EXPECT_EQ(other->alpn(), "h2");
+        other->close();
+        co_await channel.close();
+        co_await secure.server.stop();
+    }
+}
 
 CO_TEST(SecureServer, stops_without_waiting_for_handshakes) {
     const TestAuthority authority;
@@ -121,18 +152,26 @@ CO_TEST(SecureChannel, mutual_tls_tells_the_handler_who_calls) {
     co_await secure.server.stop();
 }
 
-CO_TEST(SecureChannel, asks_for_http2) {
+Task<void> serve_without_alpn(Listener& listener, TlsContext tls) {
+    auto plain = co_await listener.accept();
+    auto secure = co_await tls_accept(std::move(plain), std::move(tls));
+    std::byte byte{};
+    static_cast<void>(co_await secure->read_some(std::span(&byte, 1)));
+}
+
+CO_TEST(SecureChannel, says_when_a_server_speaks_no_http2) {
     const TestAuthority authority;
-    SecureServer secure(TlsContext::server(identity_of(authority, "sw1.test")));
-    co_await secure.server.start();
-    const auto tls = TlsContext::client().without_system_cas().ca_pem(authority.pem()).alpn("h2");
-    auto channel = grpc::secure_channel(secure.target, tls, as_sw1());
+    Listener listener(SocketAddress::loopback(0));
+    auto serving =
+        spawn(serve_without_alpn(listener, TlsContext::server(identity_of(authority, "sw1.test"))));
+    const auto tls = TlsContext::client().without_system_cas().ca_pem(authority.pem());
+    auto channel = grpc::secure_channel("127.0.0.1:" + std::to_string(listener.port()), tls, as_sw1());
     auto call = channel.unary_unary("/weft.test.Who/AmI")("");
     const grpc::Status& status = co_await call.status();
     EXPECT_EQ(status.code(), StatusCode::unavailable);
     EXPECT_NE(status.details().find("ALPN"), std::string::npos) << status.details();
     co_await channel.close();
-    co_await secure.server.stop();
+    co_await serving;
 }
 
 class Token final : public grpc::CallCredentials {

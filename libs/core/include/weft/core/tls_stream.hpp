@@ -58,8 +58,15 @@ public:
 // TLS 1.3: a server that wants a certificate and got none says so after the handshake: the first read throws.
 [[nodiscard]] Task<std::unique_ptr<TlsStream>> tls_connect(std::unique_ptr<Stream> stream, TlsContext context,
                                                            std::string server_name);
+// The same, for a protocol that knows its name: `alpn` is offered in place of the context's list, unless it
+// is empty.
+[[nodiscard]] Task<std::unique_ptr<TlsStream>> tls_connect(std::unique_ptr<Stream> stream, TlsContext context,
+                                                           std::string server_name,
+                                                           std::vector<std::string> alpn);
 
 // Makes the server's handshake over an accepted stream. Throws as tls_connect().
 [[nodiscard]] Task<std::unique_ptr<TlsStream>> tls_accept(std::unique_ptr<Stream> stream, TlsContext context);
+[[nodiscard]] Task<std::unique_ptr<TlsStream>> tls_accept(std::unique_ptr<Stream> stream, TlsContext context,
+                                                          std::vector<std::string> alpn);
 
 }  // namespace weft

@@ -334,8 +334,8 @@ private:
 // for a target or a service config that is none.
 [[nodiscard]] Channel insecure_channel(std::string target, ChannelOptions options = ChannelOptions());
 
-// The same over TLS. `tls` is a client's context that offers "h2", with which the server has to agree:
-// TlsContext::client().ca_file("ca.pem").alpn("h2"); with identity() for mutual TLS. A server that cannot be
+// The same over TLS. `tls` is a client's context; "h2" is offered whatever its alpn() says:
+// TlsContext::client().ca_file("ca.pem"); with identity() for mutual TLS. A server that cannot be
 // verified is UNAVAILABLE, with the reason.
 [[nodiscard]] Channel secure_channel(std::string target, const TlsContext& tls,
                                      ChannelOptions options = ChannelOptions());

@@ -169,8 +169,9 @@ public:
     // UsageError for what is no address.
     int add_insecure_port(std::string_view address);
 
-    // The same over TLS. `tls` is a server's context with ALPN "h2": TlsContext::server(identity).alpn("h2");
-    // with client_certificates() for mutual TLS. Its replace_identity() renews the certificate while serving.
+    // The same over TLS. `tls` is a server's context: TlsContext::server(identity), with
+    // client_certificates() for mutual TLS. The protocols of its alpn() do not matter: gRPC names its own.
+    // Its replace_identity() renews the certificate while serving.
     int add_secure_port(std::string_view address, const TlsContext& tls);
     // The same, and `renewal` is asked before each handshake: IdentityFiles picks up new files. It must
     // outlive the server.
