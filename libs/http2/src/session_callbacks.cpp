@@ -156,8 +156,11 @@ void SessionGlue::headers_complete(Session& session, Exchange& exchange, bool en
 
 int SessionGlue::on_frame_recv(nghttp2_session* native, const nghttp2_frame* frame, void* user) {
     auto& session = *static_cast<Session*>(user);
-    if (frame->hd.type == NGHTTP2_RST_STREAM && session.role_ == Role::server && !session.count_reset())
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (frame->hd.type == NGHTTP2_RST_STREAM && session.role_ == Role::server) {
+        // Who has waited for the response to begin may change his mind.
+        const Exchange* exchange = exchange_of(native, frame->hd.stream_id);
+        if (!(exchange && exchange->left_) && !session.count_reset()) return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
     // Five: it was taken for a useful one at its beginning.
     if (frame->hd.type == NGHTTP2_DATA && session.frame_data_ == 0 &&
         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 && !session.count_idle_frame(5))
@@ -248,6 +251,7 @@ int SessionGlue::on_frame_send(nghttp2_session* native, const nghttp2_frame* fra
     if (last) exchange->local_ended_ = true;
     if (exchange->tell_sent_ && exchange->all_sent()) exchange->on_sent();
     if (!last) return 0;
+    session.resets_.used = std::max(0.0, session.resets_.used - 1);
     // RFC 9113 8.1: a server that needs no more of the request asks the client to stop sending it.
     if (session.role_ == Role::server && !exchange->remote_ended_)
         nghttp2_submit_rst_stream(native, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);

@@ -38,8 +38,9 @@ struct SessionOptions {
     // Sum of name + value + 32 over the fields of one block; what is beyond is dropped and reported. nghttp2
     // ends a connection on which one value is longer than 64 KiB as HPACK writes it, whatever this says.
     std::uint32_t max_header_list_size = 16 * 1024;
-    // Streams that a client may reset: a burst, then this many a second (CVE-2023-44487). One beyond ends
-    // with GOAWAY ENHANCE_YOUR_CALM.
+    // Streams that a client may reset before their responses begin: a burst, then this many a second, and one
+    // more for each response that ended, for clients that hedge (CVE-2023-44487). One beyond ends with GOAWAY
+    // ENHANCE_YOUR_CALM.
     std::uint32_t stream_reset_burst = 5000;
     std::uint32_t stream_reset_rate = 500;
     // Frames of the peer that move nothing (PING, SETTINGS, PRIORITY, empty DATA; invalid ones count ten): a
