@@ -99,8 +99,6 @@ public:
     void set_previous_attempts(int count) noexcept { previous_attempts_ = count; }
     [[nodiscard]] bool headers_seen() const noexcept { return headers_seen_; }
     [[nodiscard]] const std::optional<std::int64_t>& pushback_ms() const noexcept { return pushback_ms_; }
-    // Before attach().
-    void add_metadata(const Metadata& more);
     [[nodiscard]] const std::string& authority() const noexcept;
     [[nodiscard]] const std::string& peer() const noexcept { return peer_; }
 
@@ -120,6 +118,8 @@ private:
     void refuse_front() noexcept;
     void settle_window() noexcept;
     void send_request(http2::Session& session);
+    void submit();
+    void submit_again() noexcept;
     void forget_attempt() noexcept;
     void run_done_callbacks() noexcept;
     // After an attempt that failed: true when there will be another one.

@@ -21,13 +21,14 @@ void CredentialsStep::start() {
 
 Task<void> CredentialsStep::run() {
     Status failure;
+    made_ = Metadata();
     try {
         const std::string full = call_.method();
         const std::size_t slash = full.rfind('/');
         const std::string url = "https://" + call_.authority() + full.substr(0, slash);
         for (CallCredentials* credentials : credentials_) {
             const Metadata made = co_await credentials->metadata(url, full.substr(slash + 1));
-            call_.add_metadata(made);
+            for (const auto& [key, value] : made) made_.add(key, value);
         }
         channel_.submit(call_);
         co_return;

@@ -1,5 +1,5 @@
-// CredentialsStep: asks the call credentials of a channel and of a call for their metadata before the call
-// goes on its way.
+// CredentialsStep: asks the call credentials of a channel and of a call for their metadata before an attempt
+// of the call goes on its way.
 #pragma once
 
 #include <weft/core/task_control.hpp>
@@ -15,7 +15,9 @@ class ChannelCore;
 class CredentialsStep {
 public:
     CredentialsStep(ClientCall& call, ChannelCore& channel, CallCredentials* of_call);
+    // For each attempt.
     void start();
+    [[nodiscard]] const Metadata& made() const noexcept { return made_; }
     // The call has ended.
     void stop() noexcept { tasks_.cancel_children(); }
 
@@ -25,6 +27,7 @@ private:
     ClientCall& call_;
     ChannelCore& channel_;
     std::vector<CallCredentials*> credentials_;
+    Metadata made_;
 
     // Last, so that its frame goes before what it uses.
     struct Tasks final : weft::detail::TaskOwner {

@@ -212,6 +212,51 @@ CO_TEST(CallCredentials, go_with_each_call_of_a_secure_channel_only) {
     co_await secure.server.stop();
 }
 
+// A token that is good for one request, and a server that wants another one for each attempt.
+class OneTimeToken final : public grpc::CallCredentials {
+public:
+    Task<grpc::Metadata> metadata(std::string, std::string) override {
+        co_await yield();
+        grpc::Metadata made;
+        made.add("authorization", "token-" + std::to_string(++asked));
+        co_return made;
+    }
+    int asked = 0;
+};
+
+class Picky final : public grpc::Service {
+public:
+    Picky() { add_unary_unary("/weft.test.Picky/Ask", &Picky::answer); }
+    Task<std::string> answer(grpc::ServerContext& context, std::string) {
+        std::string all;
+        for (const auto& token : context.invocation_metadata().get_all("authorization")) all += token;
+        seen += all + " ";
+        if (++attempts < 3) context.abort(StatusCode::unavailable, "again");
+        co_return all;
+    }
+    int attempts = 0;
+    std::string seen;
+};
+
+CO_TEST(CallCredentials, are_asked_for_each_attempt) {
+    Picky picky;
+    grpc::Server server;
+    server.add_service(picky);
+    const std::string target = "unix-abstract:weft-picky-" + std::to_string(::getpid());
+    server.add_insecure_port(target);
+    co_await server.start();
+    OneTimeToken token;
+    auto options = ChannelOptions().call_credentials(token).service_config(R"({"methodConfig": [{"name": [{}],
+        "retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.002s", "maxBackoff": "0.01s",
+                        "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]}}]})");
+    auto channel = grpc::insecure_channel(target, std::move(options));
+    const std::string last = co_await channel.unary_unary("/weft.test.Picky/Ask")("");
+    EXPECT_EQ(last, "token-3");
+    EXPECT_EQ(picky.seen, "token-1 token-2 token-3 ");
+    co_await channel.close();
+    co_await server.stop();
+}
+
 class Stamp final : public grpc::CallCredentials {
 public:
     explicit Stamp(std::string key) : key_(std::move(key)) {}
