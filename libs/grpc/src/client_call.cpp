@@ -131,8 +131,10 @@ void ClientCall::send_request(http2::Session& session) {
         fields = large.data();
     }
     std::size_t count = 0;
+    std::size_t bytes = 0;  // as HTTP/2 counts them
     const auto add = [&](std::string_view name, std::string_view value, bool no_index = false) {
         fields[count++] = {name, value, no_index};
+        bytes += name.size() + value.size() + 32;
     };
     std::string timeout;
     add(":method", "POST");
@@ -162,6 +164,11 @@ void ClientCall::send_request(http2::Session& session) {
             }
         }
     }
+    // The server would refuse it, or end the connection with all other calls.
+    if (const std::size_t limit = session.peer_max_header_list_size(); bytes > limit)
+        return fail(Status(StatusCode::resource_exhausted, "the call's metadata of " + std::to_string(bytes) +
+                                                               " bytes is over the server's limit of " +
+                                                               std::to_string(limit)));
     session.start(*this, {fields, count}, true);
     session.counters().messages_sent += written_messages_;
     was_attached_ = true;

@@ -15,6 +15,17 @@
 
 namespace weft::grpc::detail {
 
+namespace {
+
+// As HTTP/2 counts it (RFC 9113 6.5.2).
+std::size_t header_list_size(http2::HeaderBlock fields) noexcept {
+    std::size_t size = 0;
+    for (const auto& field : fields) size += field.name.size() + field.value.size() + 32;
+    return size;
+}
+
+}  // namespace
+
 ServerCall::ServerCall(ServerConnection& connection)
     : connection_(connection), reader_(connection.server().options().max_receive) {}
 
@@ -301,8 +312,7 @@ void ServerCall::with_trailer_fields(Send&& send) {
         if (!headers_sent_ && web_->allowed) web::add_cors_fields(fields, web_->origin, web_->exposed);
         return send(http2::HeaderBlock(fields));
     }
-    std::size_t size = 0;
-    for (const auto& field : fields) size += field.name.size() + field.value.size() + 32;
+    const std::size_t size = header_list_size(fields);
     const std::size_t limit = carrier() ? carrier()->peer_max_header_list_size() : UINT32_MAX;
     if (size <= limit || (status_.details_bin().empty() && trailing_.empty()))
         return send(http2::HeaderBlock(fields));
@@ -335,10 +345,12 @@ void ServerCall::on_trailers_due() noexcept {
 
 void ServerCall::send_headers(const Metadata& metadata) {
     if (headers_sent_) throw UsageError(method_ + ": the initial metadata has been sent already");
-    headers_sent_ = true;
     static constexpr http2::HeaderField basic[] = {{":status", "200"}, {"content-type", "application/grpc"}};
     const bool plain = compression_ == Compression::identity && !encoded_;
-    if (metadata.empty() && plain && !web_) return send_response(basic, true);
+    if (metadata.empty() && plain && !web_) {
+        headers_sent_ = true;
+        return send_response(basic, true);
+    }
     std::vector<http2::HeaderField> fields;
     add_response_fields(fields);
     if (!plain) fields.push_back({"grpc-accept-encoding", wire::accepted_encodings});
@@ -353,6 +365,13 @@ void ServerCall::send_headers(const Metadata& metadata) {
         }
     }
     if (web_ && web_->allowed) web::add_cors_fields(fields, web_->origin, web_->exposed);
+    const std::size_t size = header_list_size(fields);
+    const std::size_t limit = carrier() ? carrier()->peer_max_header_list_size() : UINT32_MAX;
+    if (size > limit)
+        throw RpcError(StatusCode::resource_exhausted, "the initial metadata of " + std::to_string(size) +
+                                                           " bytes is over the client's limit of " +
+                                                           std::to_string(limit));
+    headers_sent_ = true;
     send_response(fields, true);
 }
 

@@ -286,6 +286,54 @@ CO_TEST(MetadataSize, servers_take_as_much_as_their_option_says) {
     }
 }
 
+// nghttp2 ends a connection on which a value is longer than 64 KiB: such metadata must not be sent.
+CO_TEST(MetadataSize, beyond_the_servers_limit_fails_its_call_alone) {
+    EchoPair echo(ServerOptions().max_metadata_size(1 << 20));
+    co_await echo.start();
+    auto other = echo.stub->Say(request_of("beside", 0, 0, 300));
+    for (const std::size_t size : {std::size_t{72 * 1024}, std::size_t{1'000'000}}) {
+        grpc::Metadata metadata;
+        metadata.add("x-large", std::string(size, 'v'));
+        auto call = echo.stub->Say(request_of("x"), CallOptions().metadata(std::move(metadata)));
+        const grpc::Status status = co_await call.status();
+        EXPECT_EQ(status.code(), StatusCode::resource_exhausted) << status.to_string();
+        EXPECT_NE(status.details().find("the server's limit of 73728"), std::string::npos)
+            << status.details();
+    }
+    const EchoReply reply = co_await other;
+    EXPECT_EQ(reply.text(), "beside");
+    co_await echo.close();
+}
+
+class Verbose final : public grpc::Service {
+public:
+    Verbose() { add_unary_unary("/weft.test.Verbose/Say", &Verbose::say); }
+    Task<std::string> say(grpc::ServerContext& context, std::string bytes) {
+        grpc::Metadata metadata;
+        metadata.add("x-large", std::string(static_cast<std::size_t>(std::stoi(bytes)), 'v'));
+        context.send_initial_metadata(std::move(metadata));
+        co_return "said";
+    }
+};
+
+CO_TEST(MetadataSize, beyond_the_clients_limit_is_the_handlers_error) {
+    Verbose service;
+    grpc::Server server;
+    server.add_service(service);
+    const std::string target = "127.0.0.1:" + std::to_string(server.add_insecure_port("127.0.0.1:0"));
+    co_await server.start();
+    auto channel = grpc::insecure_channel(target, ChannelOptions().max_metadata_size(1 << 20));
+    const std::string good = co_await channel.unary_unary("/weft.test.Verbose/Say")("10000");
+    EXPECT_EQ(good, "said");
+    auto call = channel.unary_unary("/weft.test.Verbose/Say")("100000");
+    const grpc::Status status = co_await call.status();
+    EXPECT_EQ(status.code(), StatusCode::resource_exhausted) << status.to_string();
+    EXPECT_NE(status.details().find("the client's limit of 73728"), std::string::npos) << status.details();
+    EXPECT_EQ(channel.get_state(), ChannelConnectivity::ready);
+    co_await channel.close();
+    co_await server.stop();
+}
+
 // Standard error, caught while it lives.
 class CaughtStderr {
 public:

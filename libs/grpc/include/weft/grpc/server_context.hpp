@@ -54,7 +54,8 @@ public:
     [[nodiscard]] bool cancelled() const noexcept;
 
     // Sends the response's headers now, with `metadata`. Without it they go with the first message. Throws
-    // UsageError when they have been sent.
+    // UsageError when they have been sent, RpcError (RESOURCE_EXHAUSTED) when they are over the client's
+    // limit.
     void send_initial_metadata(const Metadata& metadata = Metadata());
     // Goes with the status at the end of the call; replaces what was set before.
     void set_trailing_metadata(Metadata metadata);
