@@ -119,5 +119,25 @@ TEST(SocketActivation, takes_what_systemd_hands_over_once) {
     EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
+// Each side has more to send than the connection holds, and must go on reading for the other to get rid of
+// its own.
+CO_TEST(InProcess, full_in_both_directions_is_no_deadlock) {
+    EchoService service;
+    grpc::Server server;
+    server.add_service(service);
+    co_await server.start();
+    auto channel = grpc::in_process_channel(server);
+    Echo::Stub stub(channel);
+    std::vector<grpc::UnaryUnaryCall<EchoReply>> calls;
+    const std::string text(100'000, 'x');
+    for (int i = 0; i < 500; ++i) calls.push_back(stub.Say(request_of(text)));
+    for (auto& call : calls) {
+        const EchoReply reply = co_await call;
+        EXPECT_EQ(reply.text().size(), text.size());
+    }
+    co_await channel.close();
+    co_await server.stop();
+}
+
 }  // namespace
 }  // namespace weft::test

@@ -140,12 +140,22 @@ Task<void> Session::write_when_possible() {
     }
 }
 
+// A peer that sends and never reads must not make us pile up answers. But a peer that is as full as we are,
+// and thinks the same, would wait for us as we for it: what flow control allows is read, and only frames
+// beyond what its streams can ask for stop the reader. (nghttp2 itself bounds the answers to PING and
+// SETTINGS.)
+bool Session::answers_pile_up() const noexcept {
+    constexpr std::size_t frames_a_stream = 8;  // headers, trailers, window updates, resets
+    return role_ == Role::server && write_blocked_ && wire_.size() >= wire_limit &&
+           nghttp2_session_get_outbound_queue_size(native_) >
+               frames_a_stream * std::size_t{options_.max_concurrent_streams};
+}
+
 Task<void> Session::read_loop() {
     const auto buffer = std::make_unique_for_overwrite<std::byte[]>(read_buffer_size);
     int reads = 0;
     while (!failed_ && !exhausted()) {
-        // A peer that sends and never reads must not make us pile up answers.
-        if (write_blocked_ && wire_.size() >= wire_limit) {
+        if (answers_pile_up()) {
             co_await unblocked_.wait();
             continue;
         }

@@ -139,6 +139,7 @@ private:
     void close_unsent() noexcept;
     void finish() noexcept;
     [[nodiscard]] bool exhausted() const noexcept;
+    [[nodiscard]] bool answers_pile_up() const noexcept;
     Task<void> read_loop();
     Task<void> write_when_possible();
 
