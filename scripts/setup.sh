@@ -17,7 +17,7 @@ packages_test=(
     chromium nats-server
     iproute2 openssl procps python3 python3-venv
     python3-grpcio python3-protobuf ruby-grpc nginx-light
-    clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev
+    clang-19 libclang-rt-19-dev clang-format-16 clang-tidy-16
 )
 
 packages_bench=(
