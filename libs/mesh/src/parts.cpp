@@ -9,7 +9,7 @@ bool PartSenders::pump(Entry& entry) {
     const std::size_t size = m.data.bytes.size();
     while (entry.on_the_way < parts_window && entry.offset < size && !m.link->closed()) {
         const std::size_t left = size - entry.offset;
-        const std::size_t n = std::min(left, part_size);
+        const std::size_t n = std::min({left, part_size, m.link->max_frame() - 4096});
         const Payload part = m.data.part(entry.offset, n);
         const bool first = entry.offset == 0;
         entry.offset += n;
