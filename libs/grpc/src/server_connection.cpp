@@ -36,10 +36,7 @@ constexpr int most_ping_strikes = 2;
 
 ServerConnection::ServerConnection(ServerState& server, std::unique_ptr<Stream> stream,
                                    TransportSecurity security, Protocol protocol)
-    : server_(server),
-      cipher_(cipher_of(*stream)),
-      security_(security),
-      serial_(server.next_serial()) {
+    : server_(server), cipher_(cipher_of(*stream)), security_(security), serial_(server.next_serial()) {
     if (protocol == Protocol::http1) {
         carrier_ = std::make_unique<Http1Session>(std::move(stream), *this, http1_options(server.options()));
     } else {

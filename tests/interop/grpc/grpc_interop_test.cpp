@@ -29,7 +29,6 @@ const std::vector<std::string> case_names{"unary",    "server_stream", "client_s
                                           "metadata", "deadline",      "cancel",        "status",
                                           "large",    "concurrent",    "missing"};
 
-
 PeerRequest text_request(std::string text) {
     PeerRequest request;
     request.set_text(std::move(text));
