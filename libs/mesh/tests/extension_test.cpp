@@ -80,6 +80,30 @@ TEST_P(Extensions, messages_beyond_32_mib_go_in_parts) {
     testing::run(body(GetParam()), 60s);
 }
 
+// Where a message begins to be pointed to, to be read apart from its frame, to go in parts, and to fill them.
+TEST_P(Extensions, messages_are_whole_around_each_size_at_which_their_way_changes) {
+    auto body = [](bool routed) -> Task<void> {
+        Pair mesh(routed, echo());
+        co_await mesh.join();
+        for (const std::size_t kib : {32, 128, 252, 256, 504, 1024, 5 * 1024})
+            for (const std::size_t size : {kib * 1024 - 1, kib * 1024, kib * 1024 + 1}) {
+                const Bytes bytes = pattern(size);
+                // One after the other in each other's memory, and at a time.
+                auto other = spawn(mesh.conn->rpc(60s).call<int>("echo", 7), "small");
+                const Bytes back =
+                    co_await mesh.conn->rpc(60s).serde(Serde::opaque).call<Bytes>("echo", bytes);
+                EXPECT_TRUE(back == bytes) << size;
+                const std::string text(size, 't');
+                const auto same =
+                    co_await mesh.conn->rpc(60s).serde(Serde::opaque).call<std::string>("echo", text);
+                EXPECT_TRUE(same == text) << size;
+                const int seven = co_await std::move(other);
+                EXPECT_EQ(seven, 7);
+            }
+    };
+    testing::run(body(GetParam()), 60s);
+}
+
 TEST_P(Extensions, large_messages_let_small_ones_pass) {
     auto body = [](bool routed) -> Task<void> {
         Pair mesh(routed, echo());
