@@ -314,6 +314,11 @@ void Session::give_connection_window(std::size_t n) noexcept {
     nghttp2_session_consume_connection(native_, n);
 }
 
+bool Session::accepts_requests() const noexcept {
+    // nghttp2 knows first when it ends the session itself, for a peer that broke the protocol.
+    return !draining_ && !ended_ && !ids_exhausted_ && nghttp2_session_check_request_allowed(native_) != 0;
+}
+
 void Session::start(Exchange& exchange, HeaderBlock fields, bool body) {
     if (!accepts_requests())
         throw Error("send a request to " + peer_ + ": the session takes no requests any more (" +

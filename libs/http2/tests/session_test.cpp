@@ -319,6 +319,34 @@ CO_TEST(Session, bytes_that_are_not_http2_end_it_with_a_reason) {
     EXPECT_NE(server.end_text().find("HTTP/2"), std::string::npos) << server.end_text();
 }
 
+// A call that is closed with the session must not be sent on it again.
+CO_TEST(Session, takes_no_requests_after_its_peer_broke_the_protocol) {
+    auto streams = testing::memory_stream_pair();
+    ClientSide side;
+    Session client(std::move(streams.first), Role::client, side);
+    auto task = spawn(client.run());
+    class Again final : public Recorder {
+    public:
+        explicit Again(Session& session) noexcept : session_(session) {}
+        void on_closed(const CloseReason& reason) noexcept override {
+            accepted = session_.accepts_requests();
+            Recorder::on_closed(reason);
+        }
+        bool accepted = true;
+
+    private:
+        Session& session_;
+    } call(client);
+    client.start(call, request_fields, false);
+    const std::string settings("\0\0\0\4\0\0\0\0\0", 9);
+    const std::string headers_of_an_idle_stream("\0\0\1\1\4\0\0\0\7\x88", 10);
+    co_await streams.second->write_all(settings + headers_of_an_idle_stream);
+    co_await until_closed(call);
+    EXPECT_FALSE(call.accepted);
+    streams.second->close();
+    co_await task;
+}
+
 CO_TEST(Session, cancelling_run_closes_at_once) {
     Pair pair;
     co_await pair.client_side.ready.wait();

@@ -84,7 +84,7 @@ public:
     // Client: sends a request. With `body`, output of the exchange follows. Throws Error when the session
     // takes no requests any more (see accepts_requests()).
     void start(Exchange& exchange, HeaderBlock fields, bool body);
-    [[nodiscard]] bool accepts_requests() const noexcept { return !draining_ && !ended_ && !ids_exhausted_; }
+    [[nodiscard]] bool accepts_requests() const noexcept;
 
     // Graceful end: GOAWAY, then the open streams finish, then the connection closes. A server first
     // announces it and waits a round trip (RFC 9113 6.8), so that requests under way are still taken.
