@@ -21,8 +21,24 @@ using namespace std::chrono_literals;
 constexpr std::size_t read_buffer_size = std::size_t{64} * 1024;
 // Frames are made while less than this waits for the write: enough for one large system call.
 constexpr std::size_t wire_limit = std::size_t{256} * 1024;
+// Requests or responses that leave in one write. A turn that has many writes them in several: the peer works
+// on the first while we make the rest.
+constexpr unsigned messages_per_write = 32;
 // Reads in a row before other tasks get their turn.
 constexpr int reads_per_turn = 4;
+
+// nghttp2 runs, and calls back.
+class InNative {
+public:
+    explicit InNative(bool& flag) noexcept : flag_(flag), before_(std::exchange(flag, true)) {}
+    InNative(const InNative&) = delete;
+    InNative& operator=(const InNative&) = delete;
+    ~InNative() { flag_ = before_; }
+
+private:
+    bool& flag_;
+    bool before_;
+};
 
 }  // namespace
 
@@ -88,6 +104,8 @@ bool Session::count(Allowance& allowance, std::uint32_t weight, std::uint32_t bu
 
 // Turns what is due into frames; true when something is to be written.
 bool Session::fill_output() {
+    unwritten_ = 0;
+    const InNative inside(in_native_);
     while (wire_.size() < wire_limit) {
         const std::uint8_t* frame = nullptr;
         const ssize_t size = nghttp2_session_mem_send(native_, &frame);
@@ -151,6 +169,18 @@ bool Session::answers_pile_up() const noexcept {
                frames_a_stream * std::size_t{options_.max_concurrent_streams};
 }
 
+long Session::receive(std::span<const std::byte> bytes) {
+    const InNative inside(in_native_);
+    return nghttp2_session_mem_recv(native_, reinterpret_cast<const std::uint8_t*>(bytes.data()),
+                                    bytes.size());
+}
+
+// Before a further message: those that are complete leave when they are many.
+void Session::write_many() noexcept {
+    // nghttp2 must not be asked for frames inside of its own callbacks.
+    if (++unwritten_ > messages_per_write && !in_native_) flush();
+}
+
 Task<void> Session::read_loop() {
     const auto buffer = std::make_unique_for_overwrite<std::byte[]>(read_buffer_size);
     int reads = 0;
@@ -171,8 +201,7 @@ Task<void> Session::read_loop() {
             continue;
         }
         last_received_ = Loop::current().now();
-        const ssize_t taken = nghttp2_session_mem_recv(
-            native_, reinterpret_cast<const std::uint8_t*>(buffer.get()), result.bytes);
+        const ssize_t taken = receive({buffer.get(), result.bytes});
         if (taken < 0) {
             if (end_text_.empty())
                 end_text_ =
@@ -266,6 +295,7 @@ void Session::output_changed(Exchange& exchange) noexcept {
 }
 
 void Session::send_response(Exchange& exchange, HeaderBlock fields, bool body) {
+    write_many();
     const NativeFields native(fields);
     const nghttp2_data_provider provider = SessionGlue::body_provider();
     nghttp2_submit_response(native_, exchange.id_, native.data(), native.size(), body ? &provider : nullptr);
@@ -323,6 +353,7 @@ void Session::start(Exchange& exchange, HeaderBlock fields, bool body) {
     if (!accepts_requests())
         throw Error("send a request to " + peer_ + ": the session takes no requests any more (" +
                     (end_text_.empty() ? goaway_text_ : end_text_) + ")");
+    write_many();
     const NativeFields native(fields);
     const nghttp2_data_provider provider = SessionGlue::body_provider();
     const std::int32_t id = nghttp2_submit_request(native_, nullptr, native.data(), native.size(),

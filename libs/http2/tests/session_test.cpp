@@ -319,6 +319,56 @@ CO_TEST(Session, bytes_that_are_not_http2_end_it_with_a_reason) {
     EXPECT_NE(server.end_text().find("HTTP/2"), std::string::npos) << server.end_text();
 }
 
+// Counts the writes of its owner.
+class CountedStream final : public Stream {
+public:
+    CountedStream(std::unique_ptr<Stream> inner, int& writes) noexcept
+        : inner_(std::move(inner)), writes_(writes) {}
+    IoResult try_read(std::span<std::byte> buffer) override { return inner_->try_read(buffer); }
+    IoResult try_write(std::span<const ConstBuffer> buffers) override {
+        ++writes_;
+        return inner_->try_write(buffers);
+    }
+    Readiness& read_readiness() override { return inner_->read_readiness(); }
+    Readiness& write_readiness() override { return inner_->write_readiness(); }
+    void shutdown_write() override { inner_->shutdown_write(); }
+    void close() noexcept override { inner_->close(); }
+    [[nodiscard]] std::string peer() const override { return inner_->peer(); }
+
+private:
+    std::unique_ptr<Stream> inner_;
+    int& writes_;
+};
+
+// The server works on the first of them while the client makes the rest.
+CO_TEST(Session, many_requests_of_a_turn_leave_in_a_few_writes) {
+    auto streams = testing::memory_stream_pair();
+    int writes = 0;
+    ClientSide client_side;
+    ServerSide server_side;
+    Session client(std::make_unique<CountedStream>(std::move(streams.first), writes), Role::client,
+                   client_side);
+    Session server(std::move(streams.second), Role::server, server_side);
+    auto client_task = spawn(client.run());
+    auto server_task = spawn(server.run());
+    co_await client_side.ready.wait();
+    co_await sleep(1ms);
+    const int before = writes;
+    std::vector<Recorder> calls(99);
+    for (Recorder& call : calls) {
+        client.start(call, request_fields, true);
+        call.send("a request");
+    }
+    EXPECT_EQ(writes - before, 3);
+    for (Recorder& call : calls) {
+        co_await until_closed(call);
+        EXPECT_EQ(call.body, "a request");
+    }
+    client.shut_down();
+    co_await client_task;
+    co_await server_task;
+}
+
 // A call that is closed with the session must not be sent on it again.
 CO_TEST(Session, takes_no_requests_after_its_peer_broke_the_protocol) {
     auto streams = testing::memory_stream_pair();

@@ -122,6 +122,8 @@ private:
 
     void on_turn_end() noexcept override { flush(); }
     void schedule_flush() noexcept;
+    void write_many() noexcept;
+    [[nodiscard]] long receive(std::span<const std::byte> bytes);
     void flush() noexcept;
     // What a peer may do a number of times at once, and then only so often.
     struct Allowance {
@@ -157,6 +159,8 @@ private:
     Readiness blocked_;
     Event unblocked_;
     bool write_blocked_ = false;
+    bool in_native_ = false;
+    unsigned unwritten_ = 0;  // messages since the last write
 
     // The header block that is being received; fields are offsets into the text.
     struct FieldSpan {
