@@ -70,7 +70,7 @@ def cpu_seconds(pid):
         try:
             with open("/proc/%d/task/%s/schedstat" % (pid, task)) as file:
                 total += int(file.read().split()[0])
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):  # the second, when it ends between opening and reading
             pass
     return total / 1e9
 
