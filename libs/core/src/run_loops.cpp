@@ -25,6 +25,7 @@ public:
 
     // One member's whole life, on its thread.
     void run_member(unsigned index) noexcept {
+        if (index != 0) begun_.wait(false);
         try {
             Loop loop;
             options_.apply_to(loop);
@@ -47,12 +48,19 @@ public:
     }
 
     void fail(std::exception_ptr error) noexcept {
+        begin();
         const std::lock_guard lock(mutex_);
         if (!failure_) failure_ = std::move(error);
         stop_locked();
     }
 
 private:
+    // The other members start when the first one takes signals: what comes before would end the process.
+    void begin() noexcept {
+        begun_ = true;
+        begun_.notify_all();
+    }
+
     struct Member {
         Loop* loop = nullptr;              // guarded by mutex_
         TaskHandle<void>* main = nullptr;  // of the member's own thread
@@ -112,6 +120,7 @@ private:
     // The first member takes the signals, as long as any member runs.
     static Task<void> lead(Fleet* fleet) {
         auto watcher = spawn(watch(fleet, detail::interrupt_signals()), "signals");
+        fleet->begin();
         co_await member(fleet, 0);
         fleet->count_end();
         co_await fleet->all_ended_.wait();
@@ -129,6 +138,7 @@ private:
     const RunOptions& options_;
     std::vector<Member> members_;
     std::atomic<unsigned> running_;
+    std::atomic<bool> begun_ = false;
     std::atomic<bool> stopping_ = false;
     std::mutex mutex_;
     std::exception_ptr failure_;  // guarded by mutex_ while threads run
