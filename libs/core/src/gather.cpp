@@ -24,6 +24,7 @@ void GatherScope::child_done(TaskControl& child) noexcept {
         child.mark_retrieved();
         cancel_children();
     }
+    // target() is count_ at most: the cheap question first.
     if (!join_ || child_count() > join_->count_) return;
     if (child_count() <= target(join_->count_)) {
         Join* join = std::exchange(join_, nullptr);

@@ -1,5 +1,6 @@
 #include "cipher_of.hpp"
 #include "http1_session.hpp"
+#include "keepalive.hpp"
 #include "server_state.hpp"
 
 #include <weft/core/error.hpp>
@@ -125,20 +126,8 @@ Task<void> ServerConnection::keep_alive(http2::Session& session) {
             co_await sleep(options.keepalive_time - quiet);
             continue;
         }
-        bool answered = true;
-        const TimePoint asked = Loop::current().now();
-        try {
-            co_await timeout(options.keepalive_timeout, session.ping());
-        } catch (const TimeoutError&) {
-            answered = false;
-        } catch (const ClosedError&) {
-            co_return;
-        }
-        if (answered) continue;
-        // A loop that stood still (between blocking calls, or in a slow handler) has not read the answer yet.
-        co_await yield();
-        if (session.last_received() <= asked)
-            session.abort("keepalive: the client did not answer a PING in time");
+        const bool goes_on = co_await ask_whether_alive(session, options.keepalive_timeout, "client");
+        if (!goes_on) co_return;
     }
 }
 

@@ -3,6 +3,7 @@
 #include "channel_core.hpp"
 #include "cipher_of.hpp"
 #include "health_watch.hpp"
+#include "keepalive.hpp"
 
 #include <weft/core/connection.hpp>
 #include <weft/core/error.hpp>
@@ -262,20 +263,8 @@ Task<void> Subchannel::keep_alive(std::shared_ptr<Connection> connection) {
             co_await sleep(time);
             continue;
         }
-        bool answered = true;
-        const TimePoint asked = Loop::current().now();
-        try {
-            co_await timeout(options.keepalive_timeout, session.ping());
-        } catch (const TimeoutError&) {
-            answered = false;
-        } catch (const ClosedError&) {
-            co_return;
-        }
-        if (answered) continue;
-        // A loop that stood still (between blocking calls, or in a slow handler) has not read the answer yet.
-        co_await yield();
-        if (session.last_received() <= asked)
-            session.abort("keepalive: the server did not answer a PING in time");
+        const bool goes_on = co_await ask_whether_alive(session, options.keepalive_timeout, "server");
+        if (!goes_on) co_return;
     }
 }
 
