@@ -1,5 +1,7 @@
 // Any bytes from a client into a gRPC server: every call ends, and so does the connection. Inputs may leave
 // out the connection preface.
+#include "grpc_echo_service.hpp"
+
 #include <weft/core.hpp>
 #include <weft/grpc/add_connection.hpp>
 #include <weft/grpc/server.hpp>
@@ -15,25 +17,9 @@ namespace {
 
 using namespace weft;
 
-class Service final : public grpc::Service {
-public:
-    Service() {
-        add_unary_unary("/f/U", &Service::unary);
-        add_stream_stream("/f/S", &Service::stream);
-    }
-    Task<std::string> unary(grpc::ServerContext&, std::string text) { co_return text; }
-    Task<void> stream(grpc::ServerContext&, grpc::ServerReaderWriter<std::string, std::string>& messages) {
-        for (;;) {
-            auto message = co_await messages.read();
-            if (!message) break;
-            co_await messages.write(*message);
-        }
-    }
-};
-
 Task<void> feed(std::span<const std::byte> input) {
     static constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    Service service;
+    EchoService service;
     grpc::Server server(grpc::ServerOptions().max_receive_message_length(1 << 16));
     server.add_service(service);
     co_await server.start();

@@ -1,5 +1,6 @@
 // Any bytes from a client, browser or not, into a server that speaks gRPC-Web: every call ends, and so does
 // the connection. And a body of HTTP/1.1 is the same however it is cut.
+#include "grpc_echo_service.hpp"
 #include "http1_request.hpp"
 
 #include <weft/core.hpp>
@@ -19,24 +20,8 @@ namespace {
 
 using namespace weft;
 
-class Service final : public grpc::Service {
-public:
-    Service() {
-        add_unary_unary("/f/U", &Service::unary);
-        add_stream_stream("/f/S", &Service::stream);
-    }
-    Task<std::string> unary(grpc::ServerContext&, std::string text) { co_return text; }
-    Task<void> stream(grpc::ServerContext&, grpc::ServerReaderWriter<std::string, std::string>& messages) {
-        for (;;) {
-            auto message = co_await messages.read();
-            if (!message) break;
-            co_await messages.write(*message);
-        }
-    }
-};
-
 Task<void> feed(std::span<const std::byte> input, std::size_t step) {
-    Service service;
+    EchoService service;
     grpc::Server server(grpc::ServerOptions().grpc_web().max_receive_message_length(1 << 16));
     server.add_service(service);
     co_await server.start();
