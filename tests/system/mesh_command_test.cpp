@@ -84,6 +84,10 @@ Task<void> MeshCommand::scenario() {
     arguments = words("call", "echo", R"({"a": [1, null, "x"]})", "-r", "other");
     result = co_await weft_mesh(arguments, port);
     EXPECT_EQ(result.out, "{\"a\": [1, null, \"x\"]}\n") << result.err;
+    arguments = words("call", "echo", "1", "-r", "nobody");
+    result = co_await weft_mesh(arguments, port);
+    EXPECT_EQ(result.status.code, 1);
+    EXPECT_THAT(result.err, HasSubstr("there is no member 'nobody'"));
     arguments = words("call", "echo", "plain text");
     result = co_await weft_mesh(arguments, port);
     EXPECT_EQ(result.out, "\"plain text\"\n") << result.err;

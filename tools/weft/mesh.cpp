@@ -50,13 +50,16 @@ Task<mesh::Value> ask(mesh::ClientConnection conn, std::string what, std::string
 Task<int> members(Command command) {
     mesh::Client client(command->client());
     auto conn = co_await client.connect();
-    const mesh::Value rows = co_await ask(conn, "members", "", command->limit());
+    mesh::Value rows;
+    if (!command->in_nats()) rows = co_await ask(conn, "members", "", command->limit());
+    const std::string kind = command->in_nats() ? "weft" : "?";  // only weft's nodes know NATS
     std::map<std::string, mesh::Value> told;
     if (const auto* list = rows.get_if<mesh::List>())
         for (const mesh::Value& row : list->items) told.emplace(row.at("name").as<std::string>(), row);
     std::size_t width = 4;
     const auto all = conn.members();
-    for (const auto& member : all) width = std::max(width, member.name.size());
+    for (const auto& member : all)
+        if (member.name != client.name()) width = std::max(width, member.name.size());
     std::cout << left("NAME", width) << "  " << left("METHODS", 7) << "  " << left("KIND", 5) << "  "
               << right("IN FLIGHT", 9) << "  " << right("QUEUED", 8) << "  ADDRESS\n";
     for (const auto& member : all) {
@@ -66,7 +69,7 @@ Task<int> members(Command command) {
         const bool known = !row.is_null();
         std::cout << left(member.name, width) << "  " << right(std::to_string(member.methods.size()), 7)
                   << "  "
-                  << left(!known                      ? "?"
+                  << left(!known                      ? kind
                           : row.at("weft").as<bool>() ? "weft"
                                                       : "daffi",
                           5)
@@ -130,7 +133,11 @@ Task<int> call(Command command) {
     mesh::Client client(command->client());
     auto conn = co_await client.connect();
     auto rpc = conn.rpc(command->limit()).serde(command->serialiser());
-    if (!command->receivers.empty()) rpc = std::move(rpc).receiver(command->receivers[0]);
+    if (!command->receivers.empty()) {
+        // Not into itself: a vector that is moved to itself is empty.
+        auto pinned = std::move(rpc).receiver(command->receivers[0]);
+        rpc = std::move(pinned);
+    }
     int status = 0;
     try {
         const mesh::Value result = co_await std::move(rpc).invoke(invocation(*command));
@@ -272,6 +279,7 @@ void add_mesh_command(CLI::App& app, int& status) {
                            "  weft mesh call multiply 6 7\n"
                            "  weft mesh call greet -k name=Ada --receiver worker-1\n"
                            "  weft mesh cast reload\n"
+                           "  weft mesh members --at nats://one,two:4333/lab\n"
                            "Each is a client of its own, which the others see come and go. The place can "
                            "stand in WEFT_MESH_AT.\n"
                            "Exit status: 0 done, 1 the call failed or nobody offers it, 2 no connection or a "
@@ -297,7 +305,10 @@ void add_mesh_command(CLI::App& app, int& status) {
     add(*mesh, command, status, "members",
         "Who is connected: one line each, with how many methods it offers, whose kind it is, how many calls "
         "it\n"
-        "has to answer, and the bytes that wait for it. A router of daffi's tells names and methods only.",
+        "has to answer, and the bytes that wait for it. A router of daffi's tells names and methods only, "
+        "and "
+        "so\n"
+        "do nodes at NATS.",
         members, timing);
     add(*mesh, command, status, "methods", "What the nodes offer; of weft's nodes with the parameters' names",
         methods, [command, timing](CLI::App& sub) {

@@ -29,19 +29,21 @@ std::pair<std::string, std::uint16_t> split_address(const std::string& at) {
 }
 
 mesh::Options place(const MeshOptions& options) {
-    if (options.at.starts_with("nats://") || options.at.starts_with("tls://"))
-        return mesh::Options(options.name).host(options.at).token(options.token);
+    if (options.in_nats()) return mesh::Options(options.name).host(options.at).token(options.token);
     auto [host, port] = split_address(options.at);
     return mesh::Options(options.name).host(std::move(host)).port(port).token(options.token);
 }
 
 }  // namespace
 
+bool MeshOptions::in_nats() const { return at.starts_with("nats://") || at.starts_with("tls://"); }
+
 void MeshOptions::add_to(CLI::App& command) {
     command
-        .add_option(
-            "--at", at,
-            "The router or service: HOST:PORT, [IPV6]:PORT, the path of a unix socket, or nats://HOST:PORT")
+        .add_option("--at", at,
+                    "The router or service: HOST:PORT, [IPV6]:PORT, or the path of a unix socket; or a NATS "
+                    "cluster:\n"
+                    "nats://[USER:PASSWORD@]HOST[:PORT][,HOST...][/MESH], tls:// for TLS")
         ->capture_default_str()
         ->envname("WEFT_MESH_AT");
     command.add_option("--token", token, "The shared token, when the router wants one")

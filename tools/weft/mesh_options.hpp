@@ -27,6 +27,8 @@ struct MeshOptions {
 
     // Where to connect: --at, --token and what belongs to TLS.
     void add_to(CLI::App& command);
+    // Whether --at is a NATS cluster, where there is no router to ask.
+    [[nodiscard]] bool in_nats() const;
     // For a client; throws weft::Error.
     [[nodiscard]] mesh::Options client() const;
     // For a router, which listens at --at.

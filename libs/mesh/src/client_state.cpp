@@ -47,6 +47,7 @@ Task<void> ClientState::open(std::shared_ptr<ClientState> self) {
     if (self->nats_servers_) {
         // They may become more meanwhile; what was known in the beginning is tried once.
         const std::size_t count = self->nats_servers_->size();
+        std::string failures;
         for (std::size_t i = 1;; ++i) {
             const NatsServer server = self->nats_servers_->next();
             std::exception_ptr failure;
@@ -56,8 +57,13 @@ Task<void> ClientState::open(std::shared_ptr<ClientState> self) {
             } catch (const weft::Error& error) {
                 failure = std::current_exception();
                 if (i < count) self->options.log(self->options.name + ": " + error.what());
+                failures += "; " + server.place() + ": " + error.what();
             }
-            if (i >= count) std::rethrow_exception(failure);
+            if (i < count) continue;
+            if (count == 1) std::rethrow_exception(failure);
+            throw Disconnected("connect " + self->options.name + " to NATS: none of " +
+                                   std::to_string(count) + " servers lets us in" + failures,
+                               false);
         }
     }
     std::unique_ptr<Stream> stream;
@@ -79,13 +85,19 @@ Task<void> ClientState::open(std::shared_ptr<ClientState> self) {
 Task<void> ClientState::open_nats(std::shared_ptr<ClientState> self, NatsServer server) {
     std::optional<NatsConnection> connection;
     std::string failure;
+    bool late = false;
     try {
         NatsTls tls(self->options.tls, self->options.tls_name);
         auto opened = co_await nats_connect(server, std::move(tls), self->options.handshake_timeout);
         connection.emplace(std::move(opened));
     } catch (const mesh::Error& error) {
         failure = error.what();
+    } catch (const TimeoutError&) {
+        late = true;
     }
+    if (late)
+        throw TimeoutError("connect " + self->options.name + " to NATS at " + server.place() +
+                           ": no NATS server answered in time");
     if (!connection)
         throw Disconnected("connect " + self->options.name + " to NATS at " + server.place() + ": " + failure,
                            false);

@@ -3,36 +3,48 @@
 
 #include <weft/mesh/error.hpp>
 
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
 namespace weft::mesh {
 
 namespace {
 constexpr std::size_t max_members = 100'000;
 }
 
-std::string NatsStream::announcement(char kind) const {
+std::string NatsStream::announcement(char kind, std::string known) const {
     Handshake handshake;
     handshake.type = "client;weft=1";
     handshake.members.push_back(self_);
     Buffer json;
     write_handshake(handshake, json);
-    return kind + instance_ + std::string(json.text());
+    return kind + instance_ + known + std::string(json.text());
 }
 
 void NatsStream::take_member(std::string_view text, bool joins) {
     if (text.size() < nats_instance_size) return;
     const std::string instance(text.substr(0, nats_instance_size));
     if (instance == instance_) return;
+    std::string_view json = text.substr(nats_instance_size);
+    std::size_t others = 0;
+    const auto number = std::from_chars(json.data(), json.data() + json.size(), others);
+    if (number.ec == std::errc()) json.remove_prefix(static_cast<std::size_t>(number.ptr - json.data()));
     Handshake handshake;
     std::string why;
-    if (!read_handshake(std::as_bytes(std::span(text.substr(nats_instance_size))), handshake, why)) return;
+    if (!read_handshake(std::as_bytes(std::span(json)), handshake, why)) return;
     if (handshake.members.size() != 1) return;
     Member& member = handshake.members[0];
     if (member.name == self_.name) {
         if (joins && joined_) event("evicted", self_.name);
+        if (joins && announced_) name_taken_ = true;
         return;
     }
-    if (joins) publish(node(member.name), {}, announcement('A'));
     auto it = members_.find(member.name);
+    if (joins) {
+        const std::size_t known = members_.size() + (it == members_.end() ? 1 : 0);
+        publish(node(member.name), {}, announcement('A', std::to_string(known)));
+    }
     if (it != members_.end() && it->second.instance != instance) {
         remove(std::string(member.name));
         it = members_.end();
@@ -44,7 +56,19 @@ void NatsStream::take_member(std::string_view text, bool joins) {
     known.instance = instance;
     if (!is_new && known.member.methods == member.methods) return;
     known.member = std::move(member);
-    if (joined_) tell(known.member, is_new);
+    if (joined_) return tell(known.member, is_new);
+    news_ = known.heard;
+    expected_ = std::max(expected_, std::min(others, max_members));
+    if (gathering_ && gathered_all()) gathered();
+}
+
+void NatsStream::gathered() {
+    gathering_ = false;
+    joined_ = true;
+    reply_handshake(std::nullopt);
+    plain_.append(std::exchange(early_, Buffer()).bytes());
+    if (name_taken_) event("evicted", self_.name);
+    Loop::current().arm_after(*this, nats_announce_interval);
 }
 
 void NatsStream::take_leaver(std::string_view text) {
@@ -95,8 +119,18 @@ void NatsStream::fail_calls_to(const std::string& name) {
 }
 
 void NatsStream::fire() noexcept {
+    const TimePoint now = Loop::current().now();
+    if (gathering_) {
+        const TimePoint until = std::min(news_ + nats_gather_pause, gathering_since_ + nats_gather_limit);
+        if (until > now) return Loop::current().arm(*this, until);
+        try {
+            gathered();
+            wake_reader();
+        } catch (...) {  // no memory: the handshake's time limit ends it
+        }
+        return;
+    }
     try {
-        const TimePoint now = Loop::current().now();
         std::vector<std::string> gone;
         for (const auto& [name, known] : members_)
             if (now - known.heard > nats_member_lifetime) gone.push_back(name);
@@ -116,8 +150,8 @@ void NatsStream::fire() noexcept {
 }
 
 void NatsStream::leave() {
-    if (!joined_) return;
-    joined_ = false;
+    if (!announced_) return;
+    announced_ = joined_ = gathering_ = false;
     disarm();
     publish(events(), {}, "L" + instance_ + self_.name);
 }

@@ -103,10 +103,19 @@ void NatsStream::join() {
         connect += ",\"auth_token\":" + text(server_.user);
     }
     connect += "}\r\n";
-    connect += "SUB " + events() + " 1\r\nSUB " + node(self_.name) + " 2\r\nSUB " + errors() + "* 3\r\n";
+    out_.append(std::string_view(connect));
+    // Before we hear it ourselves: whether anybody does (no_responders).
+    publish(events(), errors() + "0", "?");
+    connect = "SUB " + events() + " 1\r\nSUB " + node(self_.name) + " 2\r\nSUB " + errors() + "* 3\r\n";
     out_.append(std::string_view(connect));
     subscribe_functions();
     publish(events(), {}, announcement('H'));
+    announced_ = true;
+    ping(PongFor::joining);
+}
+
+void NatsStream::ping(PongFor what) {
+    pings_.push_back(what);
     out_.append(std::string_view("PING\r\n"));
 }
 
@@ -131,14 +140,21 @@ void NatsStream::subscribe_functions() {
 }
 
 void NatsStream::on_pong() {
-    if (!joined_) {
-        joined_ = true;
-        reply_handshake(std::nullopt);
-        Loop::current().arm_after(*this, nats_announce_interval);
+    if (pings_.empty()) return;
+    const PongFor what = pings_.front();
+    pings_.pop_front();
+    if (what == PongFor::joining) {
+        if (gathered_all()) return gathered();
+        gathering_ = true;
+        gathering_since_ = news_ = Loop::current().now();
+        Loop::current().arm_after(*this, nats_gather_pause);
         return;
     }
-    if (pings_ == 0) return;
-    --pings_;
+    if (what == PongFor::introduction) {
+        // The answer to the last one is for all of them.
+        if (std::find(pings_.begin(), pings_.end(), what) == pings_.end()) reply_handshake(std::nullopt);
+        return;
+    }
     FrameWriter writer(plain_, "", "", "");
     append_extension_head(ExtKind::pong, {}, plain_);
     FrameHeader header;
@@ -222,7 +238,7 @@ void NatsStream::take_frame(std::span<const std::byte> raw) {
     Frame frame;
     if (raw.size() < header_size || parse_header(raw.data(), header) != FrameFault::none) return;
     if (header.frame_size() != raw.size() || parse_frame(raw, header, frame) != FrameFault::none) return;
-    if (!joined_ || frame.receiver != self_.name) return;
+    if (!announced_ || frame.receiver != self_.name) return;
     switch (header.flag) {
         case Flag::response:
         case Flag::error: {
@@ -244,7 +260,14 @@ void NatsStream::take_frame(std::span<const std::byte> raw) {
         default:
             return;
     }
-    plain_.append(raw);
+    deliver(raw);
+}
+
+// The link knows no calls before it has joined: they wait, and end the waiting when they become many.
+void NatsStream::deliver(std::span<const std::byte> frame) {
+    if (joined_) return plain_.append(frame);
+    early_.append(frame);
+    if (gathering_ && early_.size() > max_frame_) gathered();
 }
 
 // A call of the queue group's: ours now, as if it had been for us from the beginning.
@@ -253,7 +276,7 @@ void NatsStream::take_shared(std::span<const std::byte> raw) {
     Frame frame;
     if (raw.size() < header_size || parse_header(raw.data(), header) != FrameFault::none) return;
     if (header.frame_size() != raw.size() || parse_frame(raw, header, frame) != FrameFault::none) return;
-    if (frame.receiver != any_worker) return;
+    if (!announced_ || frame.receiver != any_worker) return;
     if (header.flag == Flag::extension) {
         Extension extension;
         if (!parse_extension(frame.data, extension) || extension.kind != ExtKind::request) return;
@@ -265,9 +288,10 @@ void NatsStream::take_shared(std::span<const std::byte> raw) {
         claim.id = header.id;
         say(frame.transmitter, claim, ExtKind::taken);
     }
-    FrameWriter writer(plain_, frame.transmitter, self_.name, frame.function);
-    plain_.append(frame.data);
-    (void)writer.finish(header);
+    Buffer ours;
+    FrameWriter writer(ours, frame.transmitter, self_.name, frame.function);
+    ours.append(frame.data);
+    if (writer.finish(header)) deliver(ours.bytes());
 }
 
 // A worker says that it has a call of ours. False when that is nothing for the link.
@@ -298,6 +322,10 @@ void NatsStream::no_responders(std::string_view subject) {
     for (const char c : subject.substr(prefix.size())) {
         if (c < '0' || c > '9' || id > 65535) return;
         id = id * 10 + static_cast<std::uint32_t>(c - '0');
+    }
+    if (id == 0) {
+        nobody_ = true;
+        return;
     }
     const auto asked = in_flight_.find(static_cast<std::uint16_t>(id));
     if (asked == in_flight_.end()) return;
@@ -349,7 +377,8 @@ void NatsStream::introduce(const Frame& frame) {
     if (joined_) {
         subscribe_functions();
         publish(events(), {}, announcement('A'));
-        reply_handshake(std::nullopt);
+        // Behind the PONG come no more calls of functions that are not offered any more.
+        ping(PongFor::introduction);
     } else {
         join();
     }
@@ -373,9 +402,7 @@ void NatsStream::frame(const Frame& frame) {
     if (header.flag == Flag::extension) {
         if (!parse_extension(frame.data, extension)) return;
         if (extension.kind == ExtKind::ping) {
-            ++pings_;
-            out_.append(std::string_view("PING\r\n"));
-            return;
+            return ping(PongFor::link);
         }
         is_request = extension.kind == ExtKind::request;
         if (extension.kind == ExtKind::cancel && frame.receiver == any_worker) return cancel_untaken(frame);

@@ -3,7 +3,9 @@
 // Subjects below the prefix P: P.node.<name> is a node's own, P.fn.<function> a queue group of all that offer
 // the function, P.ev what all of them hear. A message's first byte says what it is: F a frame of the mesh; H
 // somebody joins and wants to hear of the others; A somebody is there; L somebody leaves. H, A and L go on
-// with 16 hex digits, another for each connection, and a handshake in JSON (L: the name).
+// with 16 hex digits, another for each connection, and a handshake in JSON (L: the name). An A that answers
+// an H has a number before the JSON: how many members that one knows, itself included and the asking one not.
+// Whoever joins has heard of all when it knows as many.
 #pragma once
 
 #include "nats_connect.hpp"

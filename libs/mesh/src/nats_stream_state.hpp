@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,6 +25,10 @@ inline constexpr std::size_t nats_instance_size = 16;
 // Nodes say that they are there this often, and are taken for gone when they have not for so long.
 inline constexpr Duration nats_announce_interval = std::chrono::seconds(2);
 inline constexpr Duration nats_member_lifetime = std::chrono::seconds(7);
+// Who joins waits for the others' announcements: until nothing was heard for so long, and no longer than that
+// in all. Only members that stand still or have died are waited for in vain.
+inline constexpr Duration nats_gather_pause = std::chrono::milliseconds(300);
+inline constexpr Duration nats_gather_limit = std::chrono::seconds(2);
 
 class NatsStream final : public AdapterStream, private NatsParser::Handler, private Timer {
 public:
@@ -46,6 +51,9 @@ private:
         std::string instance;
         TimePoint heard;
     };
+
+    // What a PING of ours was for; the PONGs come in the same order.
+    enum class PongFor : std::uint8_t { joining, introduction, link };
 
     void from_peer(std::span<const std::byte> bytes) override {
         parser_.feed(bytes, *this);
@@ -71,6 +79,7 @@ private:
     // What others publish.
     void take_frame(std::span<const std::byte> raw);
     void take_shared(std::span<const std::byte> raw);
+    void deliver(std::span<const std::byte> frame);
     [[nodiscard]] bool take_claim(const Frame& frame);
     void take_member(std::string_view text, bool joins);
     void take_leaver(std::string_view text);
@@ -79,6 +88,11 @@ private:
 
     void learn(const NatsInfo& info);
     void join();
+    // The members are known, as far as they are there.
+    void gathered();
+    [[nodiscard]] bool gathered_all() const noexcept {
+        return nobody_ || (expected_ != 0 && members_.size() >= expected_);
+    }
     void subscribe_functions();
     void say(std::string_view to, FrameHeader header, ExtKind kind);
     void leave();
@@ -87,7 +101,9 @@ private:
     void tell(const Member& member, bool is_new);
     void event(std::string_view type, std::string_view member);
     void reply_handshake(const std::optional<std::string>& error);
-    [[nodiscard]] std::string announcement(char kind) const;
+    // `known`: see the number in nats_stream.hpp.
+    [[nodiscard]] std::string announcement(char kind, std::string known = std::string()) const;
+    void ping(PongFor what);
     [[nodiscard]] std::string node(std::string_view name) const {
         return prefix_ + ".node." + nats_token(name);
     }
@@ -114,8 +130,16 @@ private:
     std::map<std::uint16_t, Asked> in_flight_;
     std::map<std::string, std::uint64_t> functions_;  // subscriptions: function -> number
     std::uint64_t last_subscription_ = 3;
-    std::size_t pings_ = 0;  // of the link's, passed on
+    Buffer early_;  // frames that came before the link had joined
+    std::deque<PongFor> pings_;
+    std::size_t expected_ = 0;  // members that others have said there are
+    TimePoint news_{};          // of joining: when the last member was heard of
+    TimePoint gathering_since_{};
     bool introduced_ = false;
+    bool announced_ = false;  // the others have been told of us
+    bool gathering_ = false;
+    bool nobody_ = false;      // when we came
+    bool name_taken_ = false;  // while we joined
     bool joined_ = false;
     bool refused_ = false;
 };

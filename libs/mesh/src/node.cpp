@@ -58,6 +58,13 @@ OptionsAccess::OptionsAccess(Options o)
     if (token.find(';') != std::string::npos || !valid_utf8(token))
         throw InitializationError(name + ": the token is UTF-8 without ';'");
     if (NatsUrl::is_one(host)) nats.emplace(host);
+    if (nats && !token.empty())
+        throw InitializationError(
+            name + ": token() is for routers and services; NATS has it in its address, nats://token@host");
+    if (nats && names_from_certificates)
+        throw InitializationError(name +
+                                  ": names_from_certificates() is for routers and services; in NATS whoever "
+                                  "may publish takes any name");
     if (nats && metrics)
         throw InitializationError(
             name + ": metrics() are asked for at a server's port, and NATS has it; use stats()");

@@ -1,11 +1,10 @@
 // Several NATS servers, TLS, rights and limits: what a cluster is in practice.
-#include "nats_process.hpp"
+#include "nats_cluster.hpp"
 
 #include <weft/core.hpp>
 #include <weft/mesh.hpp>
 #include <weft/testing/co_test.hpp>
 #include <weft/testing/error_of.hpp>
-#include <weft/testing/test_authority.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,35 +18,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using weft::testing::error_of;
-
-// Servers that know each other.
-Task<std::vector<std::unique_ptr<NatsProcess>>> start_cluster(std::size_t count) {
-    std::vector<std::unique_ptr<NatsProcess>> servers;
-    const std::string first = "nats://127.0.0.1:" + std::to_string(NatsProcess::free_port());
-    for (std::size_t i = 0; i < count; ++i) {
-        std::vector<std::string> more = {"--cluster_name", "lab", "--cluster"};
-        more.push_back(i == 0 ? first : "nats://127.0.0.1:" + std::to_string(NatsProcess::free_port()));
-        if (i != 0) {
-            more.emplace_back("--routes");
-            more.push_back(first);
-        }
-        auto server = co_await NatsProcess::start(std::move(more));
-        servers.push_back(std::move(server));
-    }
-    // Until what is said to the first is heard at all.
-    NatsTalker talker = co_await NatsTalker::connect(servers[0]->port);
-    for (const auto& server : servers) {
-        NatsTalker other = co_await NatsTalker::connect(server->port);
-        co_await other.say("SUB ready 1\r\n");
-        std::string heard;
-        while (heard.find("here") == std::string::npos) {
-            co_await talker.publish("ready", "here");
-            co_await other.say("PING\r\n");
-            heard = co_await other.hear("PONG");
-        }
-    }
-    co_return servers;
-}
 
 TEST(NatsCluster, a_killed_server_is_replaced_by_another_of_the_cluster) {
     auto body = []() -> Task<void> {
@@ -106,45 +76,9 @@ TEST(NatsCluster, a_server_that_is_not_there_is_passed_over) {
     weft::testing::run(body(), 60s);
 }
 
-// A folder with a CA's certificate and a server's.
-class TlsFiles {
-public:
-    TlsFiles() {
-        std::string name = "/tmp/weft-nats-tls-XXXXXX";
-        if (!::mkdtemp(name.data())) throw_errno("make a folder");
-        folder_ = name;
-        const auto issued = authority.issue({"127.0.0.1"});
-        write("chain.pem", issued.chain);
-        write("key.pem", issued.key);
-        write("ca.pem", authority.pem());
-    }
-    ~TlsFiles() {
-        std::error_code ignored;
-        std::filesystem::remove_all(folder_, ignored);
-    }
-    [[nodiscard]] std::vector<std::string> arguments(bool verify) const {
-        std::vector<std::string> out = {verify ? "--tlsverify" : "--tls", "--tlscert", path("chain.pem"),
-                                        "--tlskey", path("key.pem")};
-        if (verify) out.insert(out.end(), {"--tlscacert", path("ca.pem")});
-        return out;
-    }
-    [[nodiscard]] TlsContext client() const {
-        return TlsContext::client().without_system_cas().ca_pem(authority.pem());
-    }
-    weft::testing::TestAuthority authority;
-
-private:
-    [[nodiscard]] std::string path(const std::string& name) const { return (folder_ / name).string(); }
-    void write(const std::string& name, const std::string& text) const {
-        std::ofstream out(folder_ / name);
-        out << text;
-    }
-    std::filesystem::path folder_;
-};
-
 TEST(NatsTls, is_used_where_it_is_asked_for_or_wanted) {
     auto body = []() -> Task<void> {
-        const TlsFiles files;
+        const NatsTlsFiles files;
         auto server = co_await NatsProcess::start(files.arguments(false));
         Service worker(Options("worker").host(server->url()).tls(files.client()));
         worker.callback("echo", [](Value v) { return v; });
@@ -174,7 +108,7 @@ TEST(NatsTls, is_used_where_it_is_asked_for_or_wanted) {
 
 TEST(NatsTls, shows_a_certificate_to_servers_that_want_one) {
     auto body = []() -> Task<void> {
-        const TlsFiles files;
+        const NatsTlsFiles files;
         auto server = co_await NatsProcess::start(files.arguments(true));
         const auto mine = files.authority.issue({"node.example"});
         TlsContext context = files.client().identity(TlsIdentity::from_pem(mine.chain, mine.key));
@@ -243,6 +177,31 @@ TEST(NatsLimits, large_messages_fit_through_a_small_max_payload) {
         Client lost(Options("lost").host(tiny->url()));
         const std::string text = co_await error_of<Disconnected>(lost.connect());
         EXPECT_THAT(text, ::testing::HasSubstr("max_payload, 1000 bytes, is too small"));
+    };
+    weft::testing::run(body(), 60s);
+}
+
+TEST(NatsPresence, whoever_has_connected_knows_those_who_were_there) {
+    auto body = []() -> Task<void> {
+        auto servers = co_await start_cluster(2);
+        std::vector<std::unique_ptr<Client>> clients;
+        for (int i = 0; i < 12; ++i) {
+            const std::string name = "node" + std::to_string(i);
+            clients.push_back(std::make_unique<Client>(Options(name).host(servers.at(i % 2)->url())));
+            clients.back()->callback("name", [name] { return name; });
+            auto conn = co_await clients.back()->connect();
+            EXPECT_THAT(conn.members(), ::testing::SizeIs(i + 1));
+            if (i == 0) continue;
+            const auto all = co_await conn.cast(10s).call<std::string>("name");
+            EXPECT_THAT(all, ::testing::SizeIs(i));
+        }
+        // One that has died without a word is not waited for long.
+        NatsTalker ghost = co_await NatsTalker::connect(servers[0]->port);
+        co_await ghost.publish("weft.ev", R"(A0123456789abcdef{"meta":{"type":"client;weft=1","error":null},)"
+                                          R"("members":[{"name":"ghost","methods":["boo"]}]})");
+        Client late(Options("late").host(servers[1]->url()));
+        auto conn = co_await timeout(2s, late.connect());
+        EXPECT_THAT(conn.members(), ::testing::SizeIs(13));
     };
     weft::testing::run(body(), 60s);
 }

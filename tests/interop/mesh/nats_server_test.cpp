@@ -204,6 +204,42 @@ TEST(NatsQueueGroup, tells_the_worker_that_took_a_call_when_its_caller_gives_up)
     weft::testing::run(body(), 60s);
 }
 
+TEST(NatsQueueGroup, loses_no_call_when_a_worker_drains) {
+    auto body = []() -> Task<void> {
+        auto server = co_await NatsProcess::start();
+        Workers workers(*server, 3);
+        for (const auto& worker : workers.all) {
+            // Done as it comes: a worker has nothing to do at the moment in which it leaves.
+            worker->callback("quick", [](int n) { return n; });
+        }
+        co_await workers.connect();
+        Client caller(Options("caller").host(server->url()));
+        auto conn = co_await caller.connect();
+        int answered = 0;
+        bool enough = false;
+        auto call = [&]() -> Task<void> {
+            while (!enough) {
+                const int back = co_await conn.rpc(10s).call<int>("quick", answered);
+                answered += back >= 0 ? 1 : 0;
+            }
+        };
+        auto drain = [&]() -> Task<void> {
+            for (const int i : {0, 1}) {
+                const int before = answered;
+                while (answered < before + 2000) co_await sleep(1ms);
+                co_await workers.all.at(i)->drain();
+            }
+            enough = true;
+        };
+        std::vector<Task<void>> tasks;
+        for (int i = 0; i < 20; ++i) tasks.push_back(call());
+        tasks.push_back(drain());
+        co_await gather(std::move(tasks));
+        EXPECT_GE(answered, 4000);
+    };
+    weft::testing::run(body(), 60s);
+}
+
 TEST(NatsQueueGroup, fails_the_calls_of_the_worker_that_had_them) {
     auto body = []() -> Task<void> {
         auto server = co_await NatsProcess::start();
