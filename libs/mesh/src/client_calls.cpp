@@ -14,7 +14,7 @@ std::uint16_t ClientState::next_id(bool wants_reply) {
     if (wants_reply && pending.size() + given_up_.size() >= ids) {
         // Answers that have not come by now never will, or will be taken for another's: only when every id is
         // in use are they used again.
-        given_up_ = IdTable<bool>();
+        given_up_ = IdTable<std::uint32_t>();
         if (pending.size() >= ids) throw BusyError("65535 calls are in flight on this connection");
     }
     do {
@@ -24,7 +24,7 @@ std::uint16_t ClientState::next_id(bool wants_reply) {
 }
 
 std::uint16_t ClientState::send_request(Link& to, std::string& receiver, const Invocation& invocation,
-                                        const CallSpec& spec, bool wants_reply) {
+                                        const CallSpec& spec, bool wants_reply, std::string_view names) {
     if (!valid_name(invocation.function))
         throw EncodeError("call '" + invocation.function + "': the wire cannot carry that name");
     if (to.queued() > options.send_limit)
@@ -43,6 +43,7 @@ std::uint16_t ClientState::send_request(Link& to, std::string& receiver, const I
             std::erase(trace, '\n');
             attributes += "trace=" + trace.substr(0, 256) + "\n";
         }
+        if (!names.empty()) attributes += "to=" + std::string(names) + "\n";
         if (spec.duplex) attributes += "stream=" + std::to_string(spec.duplex->window()) + "\n";
     }
     if (spec.limit && wants_reply)
@@ -59,11 +60,13 @@ std::uint16_t ClientState::send_request(Link& to, std::string& receiver, const I
             body = opaque_payload(invocation.body);
             header.is_bytes = invocation.body->kind() == Kind::bytes;
             if (body.bytes.size() > whole) {
+                if (receiver == every_worker) return 0;
                 if (receiver == any_worker) receiver = choose(spec, invocation.function, true);
                 send_in_parts(receiver, invocation, header, std::move(attributes), std::move(body));
                 return header.id;
             }
         } else if (invocation.positional.size() == 1 && large_size(invocation.positional[0]) > whole) {
+            if (receiver == every_worker) return 0;
             Buffer data(large_size(invocation.positional[0]) + 256);
             header.is_bytes = encode(data);
             if (receiver == any_worker) receiver = choose(spec, invocation.function, true);
@@ -84,7 +87,12 @@ std::uint16_t ClientState::send_request(Link& to, std::string& receiver, const I
             throw;
         }
         const std::size_t size = writer.data_size() - head + body.bytes.size();
-        if (!wants_reply && size > to.max_frame() - 4096 - head) {
+        const bool too_large = !wants_reply && size > to.max_frame() - 4096 - head;
+        if (receiver == every_worker && (too_large || size > whole)) {
+            writer.abandon();
+            return 0;
+        }
+        if (too_large) {
             writer.abandon();
             throw EncodeError("a call that is not answered has at most " +
                               std::to_string(to.max_frame() - 4096 - head) + " bytes on this connection");
@@ -125,15 +133,21 @@ void ClientState::send_in_parts(const std::string& receiver, const Invocation& i
     runner->senders().start(std::move(message));
 }
 
-void ClientState::forget(std::uint16_t id, const std::string& receiver, bool answered) noexcept {
-    pending.erase(id);
+void ClientState::forget(std::uint16_t id, const std::string& receiver, bool answered,
+                         SharedId* shared) noexcept {
+    if (shared) shared->erase(shared->find(receiver));
+    if (shared && !shared->empty()) {
+        pending.set(id, shared->begin()->second);  // its slot is there
+    } else {
+        pending.erase(id);
+    }
     if (const auto it = members.find(receiver); it != members.end() && it->second.in_flight != 0)
         --it->second.in_flight;
     if (!link) return;
     runner->senders().drop(*link, receiver, id, true);
     if (answered) return;
     try {
-        given_up_.set(id, true);
+        given_up_.set(id, given_up_.get(id) + 1);
         if (!speaks_weft(receiver)) return;
         FrameHeader header;
         header.id = id;
@@ -143,23 +157,24 @@ void ClientState::forget(std::uint16_t id, const std::string& receiver, bool ans
     }
 }
 
-PendingCall::PendingCall(ClientState& state, Link& link, std::uint16_t id, std::string& receiver,
-                         std::uint64_t begin) noexcept
-    : state_(state), receiver_(receiver), begin_(begin), id_(id) {
-    (void)link;
+PendingCall::PendingCall(ClientState& state, std::uint16_t id, std::string& receiver, std::uint64_t begin,
+                         SharedId* shared)
+    : state_(state), shared_(shared), receiver_(receiver), begin_(begin), id_(id) {
+    state.pending.set(id, this);
+    if (shared) shared->emplace(receiver, this);
     if (const auto it = state.members.find(receiver); it != state.members.end()) ++it->second.in_flight;
 }
 
 PendingCall::~PendingCall() {
     disarm();
-    if (!done_) state_.forget(id_, receiver_, false);
+    if (!done_) state_.forget(id_, receiver_, false, shared_);
 }
 
 void PendingCall::finish(End end) noexcept {
     end_ = end;
     done_ = true;
     disarm();
-    state_.forget(id_, receiver_, end == End::answered || end == End::failed);
+    state_.forget(id_, receiver_, end == End::answered || end == End::failed, shared_);
     if (waiting()) wake();
 }
 
@@ -184,6 +199,12 @@ void PendingCall::answer(Link& link, const Frame& frame) noexcept {
         error = std::current_exception();
     }
     finish(End::answered);
+}
+
+PendingCall* PendingCall::of(std::string_view worker) noexcept {
+    if (!shared_) return this;
+    const auto it = shared_->find(worker);
+    return it == shared_->end() ? nullptr : it->second;
 }
 
 bool PendingCall::concerns(std::string_view worker, ExtKind kind) const noexcept {
@@ -251,6 +272,32 @@ namespace {
                       std::move(failure.text), std::move(failure.traceback));
 }
 
+}  // namespace
+
+Value outcome(PendingCall& call, const std::string& function, std::optional<Duration> limit) {
+    const std::string& receiver = call.receiver();
+    switch (call.end()) {
+        case PendingCall::End::answered:
+            if (call.error) std::rethrow_exception(call.error);
+            return std::move(call.value);
+        case PendingCall::End::refused:
+            std::rethrow_exception(call.error);
+        case PendingCall::End::failed:
+            throw_failure(receiver, function, std::move(call.failure));
+        case PendingCall::End::timed_out:
+            throw CallTimeout(function, limit.value_or(Duration::zero()),
+                              std::vector<std::string>(receiver == any_worker ? 0 : 1, receiver));
+        default:
+            throw Disconnected("call " + function +
+                                   (receiver == any_worker ? std::string() : " of " + receiver) +
+                                   ": the connection was lost: " + call.reason +
+                                   (call.sent ? "; the request was sent" : "; the request was not sent"),
+                               call.sent);
+    }
+}
+
+namespace {
+
 Task<Value> call_once(std::shared_ptr<ClientState> state, CallSpec spec, const Invocation& invocation,
                       std::optional<TimePoint> deadline) {
     Link& link = state->require_link(invocation.function);
@@ -261,43 +308,24 @@ Task<Value> call_once(std::shared_ptr<ClientState> state, CallSpec spec, const I
     if (deadline) spec.limit = *deadline - Loop::current().now();
     const std::uint64_t begin = link.appended();
     const std::uint16_t id = state->send_request(link, receiver, invocation, spec, true);
-    PendingCall call(*state, link, id, receiver, begin);
-    state->pending.set(id, &call);
+    PendingCall call(*state, id, receiver, begin);
     if (spec.duplex) {
         call.stream = spec.duplex;
         spec.duplex->begin(state->link, receiver, id, 0);
     }
     if (deadline) Loop::current().arm(call, *deadline);
     co_await call;
-    switch (call.end()) {
-        case PendingCall::End::answered:
-            if (call.error) std::rethrow_exception(call.error);
-            co_return std::move(call.value);
-        case PendingCall::End::refused:
-            std::rethrow_exception(call.error);
-        case PendingCall::End::failed:
-            throw_failure(receiver, invocation.function, std::move(call.failure));
-        case PendingCall::End::timed_out:
-            throw CallTimeout(invocation.function, *spec.limit,
-                              std::vector<std::string>(receiver == any_worker ? 0 : 1, receiver));
-        default:
-            throw Disconnected("call " + invocation.function +
-                                   (receiver == any_worker ? std::string() : " of " + receiver) +
-                                   ": the connection was lost: " + call.reason +
-                                   (call.sent ? "; the request was sent" : "; the request was not sent"),
-                               call.sent);
-    }
+    co_return outcome(call, invocation.function, spec.limit);
 }
 
-// However often a large argument is sent, it is there once.
+}  // namespace
+
 void share_body(const CallSpec& spec, Invocation& invocation) {
     if (spec.serde != Serde::opaque || invocation.positional.size() != 1 || !invocation.keyword.empty() ||
         large_size(invocation.positional[0]) < payload_threshold)
         return;
     invocation.body = shared_value(std::move(invocation.positional[0]));
 }
-
-}  // namespace
 
 // A call without a time limit that is to be made again waits so long for somebody to make it to.
 constexpr Duration retry_patience = std::chrono::seconds(30);
@@ -344,45 +372,6 @@ Task<Value> call_one(std::shared_ptr<ClientState> state, CallSpec spec, Invocati
 
 namespace {
 
-Task<Result<Value>> settle_one(std::shared_ptr<ClientState> state, CallSpec spec, Invocation invocation) {
-    std::exception_ptr error;
-    try {
-        Value value = co_await call_one(std::move(state), std::move(spec), std::move(invocation));
-        co_return Result<Value>(std::move(value));
-    } catch (const weft::Error&) {
-        error = std::current_exception();
-    }
-    co_return Result<Value>(std::move(error));
-}
-
-std::vector<std::string> cast_targets(ClientState& state, const CallSpec& spec, const std::string& function) {
-    (void)state.require_link(function);
-    auto targets = spec.receivers.empty() ? state.candidates(function) : spec.receivers;
-    if (targets.empty()) throw ReceiverNotFound("cast " + function + ": no member offers it");
-    return targets;
-}
-
-}  // namespace
-
-Task<std::map<std::string, Result<Value>>> call_all(std::shared_ptr<ClientState> state, CallSpec spec,
-                                                    Invocation invocation) {
-    const std::vector<std::string> targets = cast_targets(*state, spec, invocation.function);
-    share_body(spec, invocation);
-    std::vector<Task<Result<Value>>> calls;
-    calls.reserve(targets.size());
-    for (const std::string& target : targets) {
-        CallSpec one = spec;
-        one.receivers.assign(1, target);
-        calls.push_back(settle_one(state, std::move(one), invocation));
-    }
-    auto results = co_await gather(std::move(calls));
-    std::map<std::string, Result<Value>> out;
-    for (std::size_t i = 0; i < targets.size(); ++i) out.emplace(targets[i], std::move(results[i]));
-    co_return out;
-}
-
-namespace {
-
 Task<Value> run_duplex(std::shared_ptr<ClientState> state, CallSpec spec, Invocation invocation) {
     const auto duplex = spec.duplex;
     std::exception_ptr error;
@@ -412,18 +401,6 @@ void send_one(ClientState& state, const CallSpec& spec, const Invocation& invoca
     Link& link = state.require_link(invocation.function);
     std::string receiver = state.choose(spec, invocation.function, false);
     state.send_request(link, receiver, invocation, spec, false);
-}
-
-std::size_t send_all(ClientState& state, const CallSpec& spec, const Invocation& invocation) {
-    const std::vector<std::string> targets = cast_targets(state, spec, invocation.function);
-    Link& link = *state.link;
-    for (const std::string& target : targets) {
-        if (!state.offers(target, invocation.function))
-            throw ReceiverNotFound("cast " + invocation.function + ": '" + target + "' does not offer it");
-        std::string receiver = target;
-        state.send_request(link, receiver, invocation, spec, false);
-    }
-    return targets.size();
 }
 
 std::string pick(ClientState& state, const CallSpec& spec, const std::string& function) {

@@ -456,20 +456,29 @@ void ClientState::on_frame(Link& from, const Frame& frame) {
             return;
         case Flag::response:
         case Flag::error:
-            if (PendingCall* call = pending.get(frame.header.id)) {
+            if (PendingCall* call = find_call(frame)) {
                 call->answer(from, frame);
             } else {
                 // Too late, or never asked for.
                 ++stats.dropped;
-                given_up_.erase(frame.header.id);
+                if (const std::uint32_t left = given_up_.get(frame.header.id); left > 1) {
+                    given_up_.set(frame.header.id, left - 1);
+                } else {
+                    given_up_.erase(frame.header.id);
+                }
             }
             return;
     }
 }
 
+PendingCall* ClientState::find_call(const Frame& frame) const noexcept {
+    PendingCall* call = pending.get(frame.header.id);
+    return call ? call->of(frame.transmitter) : nullptr;
+}
+
 bool ClientState::speaks_weft(std::string_view member) const noexcept {
-    return peer_is_weft_ &&
-           (peer_is_service_ || member.empty() || member == any_worker || weft_members_.contains(member));
+    return peer_is_weft_ && (peer_is_service_ || member.empty() || member == any_worker ||
+                             member == every_worker || weft_members_.contains(member));
 }
 
 std::size_t ClientState::whole_limit(const Link& on, std::string_view member) const {
@@ -504,7 +513,7 @@ void ClientState::on_extension(Link& from, const Frame& frame, const Extension& 
     stats.bytes += frame.header.frame_size();
     if (frame.header.wants_reply || extension.kind == ExtKind::request)
         return runner->extension(link, frame, extension);
-    PendingCall* call = pending.get(frame.header.id);
+    PendingCall* call = find_call(frame);
     if (call && call->concerns(frame.transmitter, extension.kind)) call->extension(frame, extension);
 }
 
@@ -523,9 +532,12 @@ void ClientState::on_end(Link& ended, const std::string& reason) noexcept {
     const std::uint64_t written = ended.written();
     runner->forget(ended);
     link = nullptr;
-    given_up_ = IdTable<bool>();
+    given_up_ = IdTable<std::uint32_t>();
     std::vector<PendingCall*> calls;
-    pending.for_each([&](std::uint16_t, PendingCall* call) { calls.push_back(call); });
+    pending.for_each([&](std::uint16_t, PendingCall* call) {
+        if (!call->shared()) return calls.push_back(call);
+        for (const auto& [name, one] : *call->shared()) calls.push_back(one);
+    });
     for (PendingCall* call : calls) call->lose(reason, written);
     std::vector<std::string> gone;
     for (const auto& [name, entry] : members)

@@ -22,6 +22,8 @@
 namespace weft::mesh::detail {
 
 class PendingCall;
+// The calls of a cast that was sent once, by worker: they have one id.
+using SharedId = NameMap<PendingCall*>;
 
 class ClientState final : public LinkHandler,
                           public CallHost,
@@ -62,10 +64,11 @@ public:
     static Task<bool> callable(std::shared_ptr<ClientState> self, std::vector<std::string> receivers,
                                std::string function, TimePoint deadline);
     // Writes a request; gives its id. Throws EncodeError and BusyError. Large messages need one receiver: it
-    // is chosen then.
+    // is chosen then. One for every_worker in `names` gives 0 in that case, and nothing is sent.
     std::uint16_t send_request(Link& to, std::string& receiver, const Invocation& invocation,
-                               const CallSpec& spec, bool wants_reply);
-    void forget(std::uint16_t id, const std::string& receiver, bool answered) noexcept;
+                               const CallSpec& spec, bool wants_reply,
+                               std::string_view names = std::string_view());
+    void forget(std::uint16_t id, const std::string& receiver, bool answered, SharedId* shared) noexcept;
 
     OptionsAccess options;
     std::shared_ptr<Registry> registry;
@@ -92,6 +95,7 @@ private:
     void set_member(Member&& member, bool tell);
     void remove_member(const std::string& name, MemberEvent::Kind kind, const std::string& reason);
     void index();
+    [[nodiscard]] PendingCall* find_call(const Frame& frame) const noexcept;
     std::uint16_t next_id(bool wants_reply);
     Duration backoff(unsigned attempt);
 
@@ -104,7 +108,7 @@ private:
     Event finished_;
     std::exception_ptr end_error_;
     std::string lost_reason_ = "it was never connected";
-    IdTable<bool> given_up_;  // ids of calls that nobody waits for and that may still be answered
+    IdTable<std::uint32_t> given_up_;  // by id: answers that may still come and that nobody waits for
     NameMap<std::vector<std::string>> by_function_;
     std::minstd_rand random_;
     std::uint64_t joins_ = 0;
@@ -121,8 +125,11 @@ private:
 // A call that waits for its answer; lives in the frame of the one who waits.
 class PendingCall final : public weft::detail::Waiter, public Timer {
 public:
-    PendingCall(ClientState& state, Link& link, std::uint16_t id, std::string& receiver,
-                std::uint64_t begin) noexcept;
+    // `shared`: with others of one cast.
+    PendingCall(ClientState& state, std::uint16_t id, std::string& receiver, std::uint64_t begin,
+                SharedId* shared = nullptr);
+    PendingCall(const PendingCall&) = delete;
+    PendingCall& operator=(const PendingCall&) = delete;
     ~PendingCall();
 
     bool await_ready() { return cancel_pending() || done_; }
@@ -133,6 +140,9 @@ public:
     [[nodiscard]] End end() const noexcept { return end_; }
 
     [[nodiscard]] const std::string& receiver() const noexcept { return receiver_; }
+    // The one with this id that `worker` has to answer.
+    [[nodiscard]] PendingCall* of(std::string_view worker) noexcept;
+    [[nodiscard]] SharedId* shared() const noexcept { return shared_; }
     [[nodiscard]] bool concerns(std::string_view worker, ExtKind kind) const noexcept;
     // By the connection: a part of the answer, a value of its stream, what the worker has taken of ours.
     void extension(const Frame& frame, const Extension& extension);
@@ -153,6 +163,7 @@ private:
     void finish(End end) noexcept;
 
     ClientState& state_;
+    SharedId* shared_;
     Bytes parts_;
     PartReceipts receipts_;
     std::string& receiver_;  // of the one who waits: changes once when it was any_worker
@@ -161,5 +172,10 @@ private:
     End end_ = End::none;
     bool done_ = false;
 };
+
+// The value of a call that has ended; throws what it ended with. `limit` is the one that it had.
+[[nodiscard]] Value outcome(PendingCall& call, const std::string& function, std::optional<Duration> limit);
+// However often a large argument is sent, it is there once.
+void share_body(const CallSpec& spec, Invocation& invocation);
 
 }  // namespace weft::mesh::detail

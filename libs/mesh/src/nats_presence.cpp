@@ -113,9 +113,27 @@ void NatsStream::remove(const std::string& name) {
 void NatsStream::fail_calls_to(const std::string& name) {
     std::vector<std::uint16_t> ids;
     for (const auto& [id, asked] : in_flight_)
-        if (asked.who == name) ids.push_back(id);
+        if (asked.who == name || asked.waiting.contains(name)) ids.push_back(id);
     for (const std::uint16_t id : ids)
-        fail(id, "TransmissionFailure", "the receiver left before it answered");
+        fail(id, name, "TransmissionFailure", "the receiver left before it answered");
+}
+
+void NatsStream::check_casts() noexcept {
+    try {
+        const TimePoint now = Loop::current().now();
+        bool more = false;
+        for (auto& [id, asked] : in_flight_) {
+            if (asked.who != every_worker || asked.checked) continue;
+            asked.checked = now - asked.since >= nats_cast_check;
+            more = more || !asked.checked;
+            if (!asked.checked) continue;
+            for (const std::string& name : asked.waiting)
+                publish(node(name), errors() + std::to_string(id) + "." + nats_token(name), "?");
+        }
+        flush();
+        if (more) Loop::current().arm_after(cast_check_, nats_cast_check);
+    } catch (...) {  // the link notices what is wrong with the connection
+    }
 }
 
 void NatsStream::fire() noexcept {
@@ -140,7 +158,7 @@ void NatsStream::fire() noexcept {
         for (const auto& [id, asked] : in_flight_)
             if (asked.who == any_worker && now - asked.since > nats_member_lifetime) untaken.push_back(id);
         for (const std::uint16_t id : untaken)
-            fail(id, "TransmissionFailure", "no worker has said that it has the call");
+            fail_all(id, "TransmissionFailure", "no worker has said that it has the call");
         publish(events(), {}, announcement('A'));
         flush();
         if (!plain_.empty()) wake_reader();

@@ -8,6 +8,7 @@
 #include <weft/mesh/error.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <random>
 
 namespace weft::mesh {
@@ -51,6 +52,7 @@ IoResult NatsStream::try_read(std::span<std::byte> buffer) {
 
 void NatsStream::close() noexcept {
     disarm();
+    cast_check_.disarm();
     try {
         leave();
         flush();
@@ -106,7 +108,7 @@ void NatsStream::join() {
     out_.append(std::string_view(connect));
     // Before we hear it ourselves: whether anybody does (no_responders).
     publish(events(), errors() + "0", "?");
-    connect = "SUB " + events() + " 1\r\nSUB " + node(self_.name) + " 2\r\nSUB " + errors() + "* 3\r\n";
+    connect = "SUB " + events() + " 1\r\nSUB " + node(self_.name) + " 2\r\nSUB " + errors() + "> 3\r\n";
     out_.append(std::string_view(connect));
     subscribe_functions();
     publish(events(), {}, announcement('H'));
@@ -119,7 +121,8 @@ void NatsStream::ping(PongFor what) {
     out_.append(std::string_view("PING\r\n"));
 }
 
-// One queue group a function: NATS gives each call to one of those that are there now.
+// One queue group a function: NATS gives each call to one of those that are there now. And a subject that all
+// of them take.
 void NatsStream::subscribe_functions() {
     const auto& offered = self_.methods;
     for (auto it = functions_.begin(); it != functions_.end();) {
@@ -127,15 +130,17 @@ void NatsStream::subscribe_functions() {
             ++it;
             continue;
         }
-        out_.append(std::string_view("UNSUB " + std::to_string(it->second) + "\r\n"));
+        out_.append(std::string_view("UNSUB " + std::to_string(it->second) + "\r\nUNSUB " +
+                                     std::to_string(it->second + 1) + "\r\n"));
         it = functions_.erase(it);
     }
     for (const std::string& function : offered) {
         const auto [it, is_new] = functions_.emplace(function, last_subscription_ + 1);
         if (!is_new) continue;
-        ++last_subscription_;
-        out_.append(
-            std::string_view("SUB " + group(function) + " workers " + std::to_string(it->second) + "\r\n"));
+        last_subscription_ += 2;
+        out_.append(std::string_view("SUB " + group(function) + " workers " + std::to_string(it->second) +
+                                     "\r\nSUB " + everyone(function) + " " + std::to_string(it->second + 1) +
+                                     "\r\n"));
     }
 }
 
@@ -174,15 +179,38 @@ void NatsStream::forbidden(std::string_view text) {
     for (const auto& [id, asked] : in_flight_)
         if (text.find('"' + asked.subject + '"') != std::string_view::npos) ids.push_back(id);
     for (const std::uint16_t id : ids)
-        fail(id, "ReceiverNotFound",
-             "the NATS server lets nobody here publish to " + in_flight_.at(id).subject);
+        fail_all(id, "ReceiverNotFound",
+                 "the NATS server lets nobody here publish to " + in_flight_.at(id).subject);
 }
 
-void NatsStream::fail(std::uint16_t id, const std::string& type, const std::string& text) {
+bool NatsStream::answered(std::uint16_t id, std::string_view by) {
+    const auto it = in_flight_.find(id);
+    if (it == in_flight_.end()) return false;
+    Asked& asked = it->second;
+    if (asked.who == every_worker) {
+        const auto one = asked.waiting.find(by);
+        if (one == asked.waiting.end()) return false;
+        asked.waiting.erase(one);
+        if (!asked.waiting.empty()) return true;
+    } else if (asked.who != by) {
+        return false;
+    }
+    in_flight_.erase(it);
+    return true;
+}
+
+void NatsStream::fail(std::uint16_t id, const std::string& who, const std::string& type,
+                      const std::string& text) {
     Frame request;
     request.header.id = id;
-    in_flight_.erase(id);
-    answer_failure(request, type, text);
+    request.receiver = who;
+    if (answered(id, who)) answer_failure(request, type, text);
+}
+
+void NatsStream::fail_all(std::uint16_t id, const std::string& type, const std::string& text) {
+    const Asked asked = in_flight_.at(id);
+    if (asked.who != every_worker) return fail(id, asked.who, type, text);
+    for (const std::string& who : asked.waiting) fail(id, who, type, text);
 }
 
 void NatsStream::reply_handshake(const std::optional<std::string>& error) {
@@ -216,9 +244,11 @@ void NatsStream::on_message(const NatsMessage& message) {
     if (message.headers.starts_with("NATS/1.0 503")) return no_responders(message.subject);
     const std::string_view text = text_of(message.payload);
     if (text.empty()) return;
-    if (text[0] == 'F' &&
-        message.subject.substr(std::min(prefix_.size(), message.subject.size())).starts_with(".fn."))
-        return take_shared(message.payload.subspan(1));
+    if (text[0] == 'F') {
+        const auto below = message.subject.substr(std::min(prefix_.size(), message.subject.size()));
+        if (below.starts_with(".fn.")) return take_shared(message.payload.subspan(1));
+        if (below.starts_with(".all.")) return take_cast(message.payload.subspan(1));
+    }
     switch (text[0]) {
         case 'F':
             return take_frame(message.payload.subspan(1));
@@ -243,9 +273,7 @@ void NatsStream::take_frame(std::span<const std::byte> raw) {
         case Flag::response:
         case Flag::error: {
             // As a router does: only the one that was asked may answer, and once.
-            const auto asked = in_flight_.find(header.id);
-            if (asked == in_flight_.end() || asked->second.who != frame.transmitter) return;
-            in_flight_.erase(asked);
+            if (!answered(header.id, frame.transmitter)) return;
             break;
         }
         case Flag::request:
@@ -288,10 +316,32 @@ void NatsStream::take_shared(std::span<const std::byte> raw) {
         claim.id = header.id;
         say(frame.transmitter, claim, ExtKind::taken);
     }
+    take_over(frame);
+}
+
+// A call for several: ours when it names us.
+void NatsStream::take_cast(std::span<const std::byte> raw) {
+    FrameHeader header;
+    Frame frame;
+    if (raw.size() < header_size || parse_header(raw.data(), header) != FrameFault::none) return;
+    if (header.frame_size() != raw.size() || parse_frame(raw, header, frame) != FrameFault::none) return;
+    Extension extension;
+    if (!announced_ || frame.receiver != every_worker || header.flag != Flag::extension ||
+        !parse_extension(frame.data, extension) || extension.kind != ExtKind::request)
+        return;
+    std::string_view names = extension.attribute("to").value_or("");
+    while (!names.empty()) {
+        const std::size_t end = std::min(names.find('|'), names.size());
+        if (names.substr(0, end) == self_.name) return take_over(frame);
+        names.remove_prefix(std::min(end + 1, names.size()));
+    }
+}
+
+void NatsStream::take_over(const Frame& frame) {
     Buffer ours;
     FrameWriter writer(ours, frame.transmitter, self_.name, frame.function);
     ours.append(frame.data);
-    if (writer.finish(header)) deliver(ours.bytes());
+    if (writer.finish(frame.header)) deliver(ours.bytes());
 }
 
 // A worker says that it has a call of ours. False when that is nothing for the link.
@@ -318,23 +368,29 @@ void NatsStream::say(std::string_view to, FrameHeader header, ExtKind kind) {
 void NatsStream::no_responders(std::string_view subject) {
     const std::string prefix = errors();
     if (!subject.starts_with(prefix)) return;
-    std::uint32_t id = 0;
-    for (const char c : subject.substr(prefix.size())) {
-        if (c < '0' || c > '9' || id > 65535) return;
-        id = id * 10 + static_cast<std::uint32_t>(c - '0');
-    }
+    subject.remove_prefix(prefix.size());
+    std::uint16_t id = 0;
+    const auto number = std::from_chars(subject.data(), subject.data() + subject.size(), id);
+    subject.remove_prefix(static_cast<std::size_t>(number.ptr - subject.data()));
+    if (number.ec != std::errc() || (!subject.empty() && subject[0] != '.')) return;
     if (id == 0) {
         nobody_ = true;
         return;
     }
-    const auto asked = in_flight_.find(static_cast<std::uint16_t>(id));
+    const auto asked = in_flight_.find(id);
     if (asked == in_flight_.end()) return;
-    const std::string name = asked->second.who;
-    if (name == any_worker)
-        return fail(static_cast<std::uint16_t>(id), "ReceiverNotFound",
-                    "nobody offers it any more; the call was not delivered");
-    fail(static_cast<std::uint16_t>(id), "ReceiverNotFound",
-         "'" + name + "' is gone; the call was not delivered");
+    std::string name = asked->second.who;
+    if (!subject.empty()) {  // one of those who have not answered a cast
+        const auto& waiting = asked->second.waiting;
+        const auto gone = std::find_if(waiting.begin(), waiting.end(), [&](const std::string& who) {
+            return nats_token(who) == subject.substr(1);
+        });
+        if (gone == waiting.end()) return;
+        name = *gone;
+    } else if (name == any_worker || name == every_worker) {
+        return fail_all(id, "ReceiverNotFound", "nobody offers it any more; the call was not delivered");
+    }
+    fail(id, name, "ReceiverNotFound", "'" + name + "' is gone; the call was not delivered");
     remove(name);
 }
 
@@ -415,7 +471,9 @@ void NatsStream::frame(const Frame& frame) {
                                                   : "the message is larger than NATS takes");
         return;
     }
-    const std::string subject = frame.receiver == any_worker ? group(frame.function) : node(frame.receiver);
+    const std::string subject = frame.receiver == any_worker     ? group(frame.function)
+                                : frame.receiver == every_worker ? everyone(frame.function)
+                                                                 : node(frame.receiver);
     std::string reply;
     if (answered) {
         Asked& asked = in_flight_[header.id];
@@ -426,6 +484,24 @@ void NatsStream::frame(const Frame& frame) {
         reply = errors() + std::to_string(header.id);
     }
     publish(subject, reply, "F", frame.raw);
+    if (answered && frame.receiver == every_worker)
+        expect_everyone(header.id, extension.attribute("to").value_or(""));
+}
+
+void NatsStream::expect_everyone(std::uint16_t id, std::string_view names) {
+    Asked& asked = in_flight_[id];
+    while (!names.empty()) {
+        const std::size_t end = std::min(names.find('|'), names.size());
+        asked.waiting.emplace(names.substr(0, end));
+        names.remove_prefix(std::min(end + 1, names.size()));
+    }
+    // The link has not heard yet that they went.
+    std::vector<std::string> gone;
+    for (const std::string& name : asked.waiting)
+        if (!members_.contains(name)) gone.push_back(name);
+    for (const std::string& name : gone)
+        fail(id, name, "TransmissionFailure", "the receiver left before it answered");
+    if (!cast_check_.armed()) Loop::current().arm_after(cast_check_, nats_cast_check);
 }
 
 // The caller gave up before it heard who has the call.

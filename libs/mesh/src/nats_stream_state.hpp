@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -25,26 +26,44 @@ inline constexpr std::size_t nats_instance_size = 16;
 // Nodes say that they are there this often, and are taken for gone when they have not for so long.
 inline constexpr Duration nats_announce_interval = std::chrono::seconds(2);
 inline constexpr Duration nats_member_lifetime = std::chrono::seconds(7);
+// Those who have not answered a cast after so long are looked for, once: a known one may have died without a
+// word, and where others take the cast NATS does not say so.
+inline constexpr Duration nats_cast_check = std::chrono::milliseconds(250);
 // Who joins waits for the others' announcements: until nothing was heard for so long, and no longer than that
 // in all. Only members that stand still or have died are waited for in vain.
 inline constexpr Duration nats_gather_pause = std::chrono::milliseconds(300);
 inline constexpr Duration nats_gather_limit = std::chrono::seconds(2);
 
 class NatsStream final : public AdapterStream, private NatsParser::Handler, private Timer {
+    // Looks after casts that are not answered yet.
+    class CastCheck final : public Timer {
+    public:
+        explicit CastCheck(NatsStream& stream) noexcept : stream_(stream) {}
+        void fire() noexcept override { stream_.check_casts(); }
+
+    private:
+        NatsStream& stream_;
+    };
+
 public:
     NatsStream(NatsConnection connection, NatsServer server, std::string prefix,
                std::shared_ptr<NatsServers> servers);
-    ~NatsStream() override { disarm(); }
+    ~NatsStream() override {
+        disarm();
+        cast_check_.disarm();
+    }
     IoResult try_read(std::span<std::byte> buffer) override;
     void close() noexcept override;
 
 private:
     // A call of ours that was published.
     struct Asked {
-        std::string who;  // any_worker until one has taken it
+        std::string who;  // any_worker until one has taken it; every_worker
         std::string subject;
         TimePoint since;
+        std::set<std::string, std::less<>> waiting;  // of a cast: those who have not answered
         bool cancelled = false;
+        bool checked = false;  // of a cast: whether those are there at all
     };
     struct Known {
         Member member;
@@ -75,10 +94,18 @@ private:
     void introduce(const Frame& frame);
     void cancel_untaken(const Frame& frame);
     void answer_failure(const Frame& request, const std::string& type, const std::string& text);
-    void fail(std::uint16_t id, const std::string& type, const std::string& text);
+    // Of a cast: the part of `who`.
+    void fail(std::uint16_t id, const std::string& who, const std::string& type, const std::string& text);
+    // Nobody has it, or nobody may.
+    void fail_all(std::uint16_t id, const std::string& type, const std::string& text);
+    [[nodiscard]] bool answered(std::uint16_t id, std::string_view by);
+    void expect_everyone(std::uint16_t id, std::string_view names);
+    void check_casts() noexcept;
     // What others publish.
     void take_frame(std::span<const std::byte> raw);
     void take_shared(std::span<const std::byte> raw);
+    void take_cast(std::span<const std::byte> raw);
+    void take_over(const Frame& frame);
     void deliver(std::span<const std::byte> frame);
     [[nodiscard]] bool take_claim(const Frame& frame);
     void take_member(std::string_view text, bool joins);
@@ -110,6 +137,9 @@ private:
     [[nodiscard]] std::string group(std::string_view function) const {
         return prefix_ + ".fn." + nats_token(function);
     }
+    [[nodiscard]] std::string everyone(std::string_view function) const {
+        return prefix_ + ".all." + nats_token(function);
+    }
     [[nodiscard]] std::string events() const { return prefix_ + ".ev"; }
     [[nodiscard]] std::string errors() const { return prefix_ + ".err." + nats_token(self_.name) + "."; }
     void publish(std::string_view subject, std::string_view reply, std::string_view head,
@@ -135,6 +165,7 @@ private:
     std::size_t expected_ = 0;  // members that others have said there are
     TimePoint news_{};          // of joining: when the last member was heard of
     TimePoint gathering_since_{};
+    CastCheck cast_check_{*this};
     bool introduced_ = false;
     bool announced_ = false;  // the others have been told of us
     bool gathering_ = false;

@@ -16,12 +16,14 @@
 namespace weft::mesh {
 
 // Servers that know each other.
+// `first_more`: what else the first is told.
 inline Task<std::vector<std::unique_ptr<NatsProcess>>> start_cluster(
-    std::size_t count, std::vector<std::string> options = std::vector<std::string>()) {
+    std::size_t count, std::vector<std::string> first_more = std::vector<std::string>()) {
     std::vector<std::unique_ptr<NatsProcess>> servers;
     const std::string first = "nats://127.0.0.1:" + std::to_string(NatsProcess::free_port());
     for (std::size_t i = 0; i < count; ++i) {
-        std::vector<std::string> more = options;
+        std::vector<std::string> more;
+        if (i == 0) more = first_more;
         more.insert(more.end(), {"--cluster_name", "lab", "--cluster"});
         more.push_back(i == 0 ? first : "nats://127.0.0.1:" + std::to_string(NatsProcess::free_port()));
         if (i != 0) {
