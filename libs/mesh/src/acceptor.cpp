@@ -12,6 +12,18 @@
 
 namespace weft::mesh {
 
+bool proves_name(const Link& link, std::string_view name) noexcept {
+    if (link.proves(name)) return true;
+    const std::size_t sign = name.rfind('#');
+    if (sign == std::string_view::npos) return false;
+    const std::string_view number = name.substr(sign + 1);
+    // As SharedClient counts: no second spelling of a number, and the first thread has none.
+    constexpr std::size_t most_digits = 9;
+    const bool counted = !number.empty() && number.size() <= most_digits && number[0] != '0' &&
+                         number != "1" && number.find_first_not_of("0123456789") == std::string_view::npos;
+    return counted && link.proves(name.substr(0, sign));
+}
+
 void Acceptor::start(std::shared_ptr<Acceptor> self, Accepted accepted,
                      std::function<std::string()> metrics) {
     if (listener_) throw InitializationError(options_.name + ": it was started already");

@@ -12,9 +12,15 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <unordered_set>
 
 namespace weft::mesh {
+
+// Whether the peer's certificate lets it join as `name`: one of its DNS names, or such a name with "#2" and
+// so on behind it, which a mesh::sync client's other threads have. No certificate holds that for another: '#'
+// is no sign of DNS names.
+[[nodiscard]] bool proves_name(const Link& link, std::string_view name) noexcept;
 
 class Acceptor {
 public:

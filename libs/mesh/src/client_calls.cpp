@@ -14,7 +14,7 @@ std::uint16_t ClientState::next_id(bool wants_reply) {
     if (wants_reply && pending.size() + given_up_.size() >= ids) {
         // Answers that have not come by now never will, or will be taken for another's: only when every id is
         // in use are they used again.
-        given_up_ = IdTable<std::uint32_t>();
+        given_up_ = IdTable<bool>();
         if (pending.size() >= ids) throw BusyError("65535 calls are in flight on this connection");
     }
     do {
@@ -147,7 +147,7 @@ void ClientState::forget(std::uint16_t id, const std::string& receiver, bool ans
     runner->senders().drop(*link, receiver, id, true);
     if (answered) return;
     try {
-        given_up_.set(id, given_up_.get(id) + 1);
+        given_up_.set(id, true);
         if (!speaks_weft(receiver)) return;
         FrameHeader header;
         header.id = id;

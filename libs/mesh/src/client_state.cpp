@@ -461,11 +461,7 @@ void ClientState::on_frame(Link& from, const Frame& frame) {
             } else {
                 // Too late, or never asked for.
                 ++stats.dropped;
-                if (const std::uint32_t left = given_up_.get(frame.header.id); left > 1) {
-                    given_up_.set(frame.header.id, left - 1);
-                } else {
-                    given_up_.erase(frame.header.id);
-                }
+                given_up_.erase(frame.header.id);
             }
             return;
     }
@@ -532,7 +528,7 @@ void ClientState::on_end(Link& ended, const std::string& reason) noexcept {
     const std::uint64_t written = ended.written();
     runner->forget(ended);
     link = nullptr;
-    given_up_ = IdTable<std::uint32_t>();
+    given_up_ = IdTable<bool>();
     std::vector<PendingCall*> calls;
     pending.for_each([&](std::uint16_t, PendingCall* call) {
         if (!call->shared()) return calls.push_back(call);

@@ -108,7 +108,7 @@ private:
     Event finished_;
     std::exception_ptr end_error_;
     std::string lost_reason_ = "it was never connected";
-    IdTable<std::uint32_t> given_up_;  // by id: answers that may still come and that nobody waits for
+    IdTable<bool> given_up_;  // ids of calls that nobody waits for and that may still be answered
     NameMap<std::vector<std::string>> by_function_;
     std::minstd_rand random_;
     std::uint64_t joins_ = 0;

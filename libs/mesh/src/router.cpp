@@ -165,7 +165,7 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
         return refuse(peer, frame, "handshake: the token is wrong or missing");
     if (options.names_from_certificates)
         for (const Member& member : asked.members)
-            if (!peer.link->proves(member.name))
+            if (!proves_name(*peer.link, member.name))
                 return refuse(peer, frame, "handshake: the certificate is not that of '" + member.name + "'");
 
     std::vector<Entry*> joined;

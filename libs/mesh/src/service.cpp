@@ -295,7 +295,7 @@ void Service::State::handshake(Peer& peer, const Frame& frame) {
     if (!options.token.empty() && type_option(asked.type, "token").value_or("") != options.token)
         return refuse(peer, frame, "handshake: the token is wrong or missing");
     const std::string name(frame.transmitter);
-    if (options.names_from_certificates && !peer.link->proves(name))
+    if (options.names_from_certificates && !proves_name(*peer.link, name))
         return refuse(peer, frame, "handshake: the certificate is not that of '" + name + "'");
     if (const auto old = names.find(name); old != names.end() && old->second != peer.link.get()) {
         Peer& loser = peers.at(old->second);

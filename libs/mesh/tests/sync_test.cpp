@@ -1,6 +1,7 @@
 // The mesh without coroutines.
 #include <weft/core/sleep.hpp>
 #include <weft/mesh/sync.hpp>
+#include <weft/testing/test_authority.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -123,6 +124,57 @@ TEST(Sync, threads_share_a_connection_object_and_have_one_each_underneath) {
         std::this_thread::sleep_for(10ms);
     }
     EXPECT_THAT(left, ::testing::UnorderedElementsAre("worker", "caller"));
+}
+
+// At a router, or a service, that lets each in only under the name of its certificate.
+TEST(Sync, threads_of_a_client_with_a_certificate_are_let_in_by_it) {
+    const testing::TestAuthority authority;
+    const auto identity = [&](const char* name) {
+        const auto issued = authority.issue({name});
+        return TlsIdentity::from_pem(issued.chain, issued.key);
+    };
+    const auto server = [&](const char* name) {
+        return Options(name)
+            .tls(TlsContext::server(identity("127.0.0.1"))
+                     .ca_pem(authority.pem())
+                     .client_certificates(TlsClientCertificate::required))
+            .names_from_certificates(true);
+    };
+    const auto client_tls = [&](const char* name) {
+        return TlsContext::client().without_system_cas().ca_pem(authority.pem()).identity(identity(name));
+    };
+    std::atomic<bool> ended = false;
+    std::atomic<std::uint16_t> router_port = 0;
+    std::atomic<std::uint16_t> service_port = 0;
+    std::thread servers([&] {
+        sync::Router router(server("router"));
+        router.start();
+        sync::Service service(server("service"));
+        service.callback("twice", [](int n) { return 2 * n; });
+        service.start();
+        sync::Client worker(Options("worker").port(router.port()).tls(client_tls("worker")));
+        worker.callback("twice", [](int n) { return 2 * n; });
+        (void)worker.connect();
+        service_port = service.port();
+        router_port = router.port();
+        while (!ended) router.join_for(10ms);
+    });
+    while (router_port == 0) std::this_thread::yield();
+    std::atomic<int> right = 0;
+    for (const std::uint16_t port : {router_port.load(), service_port.load()}) {
+        sync::Client client(Options("caller").port(port).tls(client_tls("caller")));
+        const auto conn = client.connect();
+        std::vector<std::thread> threads;
+        for (int t = 0; t < 3; ++t)
+            threads.emplace_back([&, t] {
+                conn.wait_for_method("twice", 5s);
+                right += conn.rpc(5s).call<int>("twice", t) == 2 * t ? 1 : 0;
+            });
+        for (auto& thread : threads) thread.join();
+    }
+    ended = true;
+    servers.join();
+    EXPECT_EQ(right, 6);
 }
 
 TEST(Sync, a_slow_call_of_one_thread_is_in_no_others_way) {

@@ -109,6 +109,27 @@ CO_TEST(MutualTls, lets_each_node_take_only_the_names_of_its_certificate) {
     EXPECT_EQ(members.size(), 1u);
 }
 
+// The names of a client's threads.
+CO_TEST(MutualTls, a_numbered_name_is_that_of_the_certificate_without_the_number) {
+    Certificates certificates;
+    Router router(Options("router").tls(certificates.mutual()).names_from_certificates(true));
+    router.start();
+    for (const char* name : {"worker", "worker#2", "worker#10"}) {
+        Client client(Options(name).port(router.port()).tls(certificates.client("worker")));
+        co_await client.connect();
+        co_await client.stop();
+    }
+    for (const char* name : {"worker#", "worker#1", "worker#02", "worker#0", "worker#2x", "worker#-2", "#2",
+                             "worker#2#2", "workers#2", "orker#2", "worker2", "worker#1234567890"}) {
+        Client thief(Options(name).port(router.port()).tls(certificates.client("worker")));
+        const std::string text = co_await error_of<InitializationError>(thief.connect());
+        EXPECT_THAT(text, ::testing::HasSubstr("the certificate is not that of")) << name;
+    }
+    Client other(Options("worker#2").port(router.port()).tls(certificates.client("thief")));
+    const std::string text = co_await error_of<InitializationError>(other.connect());
+    EXPECT_THAT(text, ::testing::HasSubstr("'worker#2'"));
+}
+
 CO_TEST(MutualTls, names_are_checked_by_a_service_too) {
     Certificates certificates;
     Service service(Options("svc").tls(certificates.mutual()).names_from_certificates(true));

@@ -101,7 +101,8 @@ public:
         return tls_ = std::move(context), tls_name_ = std::move(server_name), std::move(*this);
     }
     // Servers with mutual TLS: a client may join only under the DNS names (subjectAltName) of its
-    // certificate. Needs TlsContext::client_certificates().
+    // certificate; "name#2" and so on, as the threads of a mesh::sync client are called, under the
+    // certificate of "name". Needs TlsContext::client_certificates().
     Options&& names_from_certificates(bool v) && { return names_from_certificates_ = v, std::move(*this); }
 
     // Receives one line for what a node decides on its own: a peer refused, given up, reconnected. Called on
