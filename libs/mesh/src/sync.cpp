@@ -9,9 +9,11 @@ namespace {
 
 // A thread's client that stands behind another thread's.
 struct ThreadClient {
-    ThreadClient(SyncLoop l, mesh::Client c) noexcept : loop(std::move(l)), client(std::move(c)) {}
+    ThreadClient(SyncLoop l, mesh::Client c, std::shared_ptr<const std::atomic<bool>> s) noexcept
+        : loop(std::move(l)), client(std::move(c)), stopped(std::move(s)) {}
     SyncLoop loop;  // outlives the client
     mesh::Client client;
+    std::shared_ptr<const std::atomic<bool>> stopped;  // the one behind which it stands
     std::optional<mesh::ClientConnection> conn;
 };
 
@@ -43,19 +45,20 @@ ThreadConnection SharedClient::mine() {
         return *own_;
     }
     Clients& clients = clients_of_this_thread();
-    if (stopped_.load()) {
-        clients.erase(number_);
-        throw Disconnected(name_ + " was stopped by its thread", false);
-    }
+    // A pool's thread outlives many clients.
+    std::erase_if(clients, [](const auto& entry) { return entry.second->stopped->load(); });
+    if (stopped_->load()) throw Disconnected(name_ + " was stopped by its thread", false);
     auto& slot = clients[number_];
     if (!slot || !slot->conn) {
         // Its log and its callbacks are the first thread's. The name stays when connecting is tried again.
         if (!slot)
             slot = std::make_unique<ThreadClient>(
-                SyncLoop::of_this_thread(), mesh::Client(Options(options_)
-                                                             .name(name_ + "#" + std::to_string(++threads_))
-                                                             .heartbeat(Duration::zero())
-                                                             .on_log(nullptr)));
+                SyncLoop::of_this_thread(),
+                mesh::Client(Options(options_)
+                                 .name(name_ + "#" + std::to_string(++threads_))
+                                 .heartbeat(Duration::zero())
+                                 .on_log(nullptr)),
+                stopped_);
         slot->conn.emplace(slot->loop.wait(slot->client.connect()));
     }
     return ThreadConnection(slot->loop, *slot->conn);

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -214,6 +215,50 @@ TEST(Sync, other_threads_hear_that_their_client_was_stopped) {
     step = 2;
     other.join();
     EXPECT_THAT(text, ::testing::HasSubstr("caller was stopped"));
+}
+
+std::vector<std::string> callers_at(const sync::ClientConnection& conn) {
+    std::vector<std::string> out;
+    const Value members = conn.inspect("members");
+    for (const Value& member : members.get_if<List>()->items) {
+        const auto name = member.at("name").as<std::string>();
+        if (name != "worker") out.push_back(name);
+    }
+    return out;
+}
+
+// As a thread of a pool does, which lives on.
+TEST(Sync, a_thread_lets_go_of_clients_that_are_gone_when_it_uses_another) {
+    Served served;
+    auto first = std::make_unique<sync::Client>(Options("first").port(served.port));
+    const auto old = first->connect();
+    sync::Client second(Options("second").port(served.port));
+    const auto conn = second.connect();
+    std::atomic<int> step = 0;
+    const auto reach = [&](int n) {
+        while (step != n) std::this_thread::yield();
+    };
+    std::thread pooled([&] {
+        old.wait_for_method("multiply", 5s);
+        step = 1;
+        reach(2);
+        (void)conn.rpc(5s).call<int>("multiply", 1, 1);
+        step = 3;
+        reach(4);
+    });
+    reach(1);
+    EXPECT_THAT(callers_at(conn), ::testing::UnorderedElementsAre("first", "first#2", "second"));
+    first.reset();
+    step = 2;
+    reach(3);
+    std::vector<std::string> left;
+    for (int i = 0; i < 500 && left.size() != 2; ++i) {
+        left = callers_at(conn);
+        std::this_thread::sleep_for(10ms);
+    }
+    EXPECT_THAT(left, ::testing::UnorderedElementsAre("second", "second#2"));
+    step = 4;
+    pooled.join();
 }
 
 }  // namespace

@@ -99,7 +99,8 @@ struct ThreadConnection {
 };
 
 // The connections of all threads to one client. The one of the thread that made it is the client's own;
-// others are made at their thread's first call, and end with their thread.
+// others are made at their thread's first call, and end with their thread, or at its next call after this was
+// stopped.
 class SharedClient {
 public:
     SharedClient(Options options, std::string name);
@@ -108,7 +109,7 @@ public:
     // The calling thread's. Throws as mesh::Client::connect(), and Disconnected after stop().
     [[nodiscard]] ThreadConnection mine();
     [[nodiscard]] bool owner() const noexcept { return std::this_thread::get_id() == owner_; }
-    void stop() noexcept { stopped_.store(true); }
+    void stop() noexcept { stopped_->store(true); }
 
 private:
     const Options options_;
@@ -117,7 +118,8 @@ private:
     const std::uint64_t number_;
     std::optional<ThreadConnection> own_;
     std::atomic<unsigned> threads_ = 1;
-    std::atomic<bool> stopped_ = false;
+    // Known to the threads' clients, which may outlive this.
+    const std::shared_ptr<std::atomic<bool>> stopped_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 }  // namespace detail
@@ -187,7 +189,8 @@ private:
 
 // Belongs to the thread that made it; the connection that connect() gives does not. stop() and the destructor
 // end this thread's; other threads' calls fail with Disconnected from then on, those that wait for an answer
-// get it still.
+// get it still. Another thread's connection underneath ends at that thread's next call of any client's, or
+// with the thread.
 class Client {
 public:
     explicit Client(Options options, Callbacks callbacks = Callbacks())
