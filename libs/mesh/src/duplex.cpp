@@ -49,15 +49,15 @@ bool DuplexState::item(const Frame& frame, const Extension& extension) {
     const std::size_t cost = extension.data.size() + item_cost;
     // A sender that has any credit left may send one value more than it has credit for.
     if (waiting_bytes_ > window_) return false;
-    Item& fresh = items_.emplace_back();
-    fresh.cost = cost;
-    waiting_bytes_ += cost;
+    Value value;
     if (frame.header.serde == Serde::opaque && !frame.header.is_bytes) {
-        fresh.value =
+        value =
             Value(std::string(reinterpret_cast<const char*>(extension.data.data()), extension.data.size()));
     } else {
-        fresh.value = decode_value(frame.header.serde, extension.data);
+        value = decode_value(frame.header.serde, extension.data);
     }
+    items_.push_back(Item{std::move(value), cost});
+    waiting_bytes_ += cost;
     changed();
     return true;
 }

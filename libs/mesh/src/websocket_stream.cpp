@@ -14,6 +14,9 @@ namespace weft::mesh {
 
 namespace {
 
+// Bytes that wait for the peer, beyond which its pings are not answered.
+constexpr std::size_t max_replies = std::size_t{64} << 10;
+
 class WebSocketStream final : public AdapterStream {
 public:
     WebSocketStream(std::unique_ptr<Stream> inner, std::span<const std::byte> seen,
@@ -35,7 +38,11 @@ private:
     void from_peer(std::span<const std::byte> bytes) override {
         if (served_) return;  // nothing that it may say now matters
         if (upgraded_) {
-            (void)decoder_.feed(bytes, plain_, out_);
+            // Who asks and does not read gets no answers for a while: one need not answer each of several
+            // pings (RFC 6455 5.5.3).
+            Buffer left_out;
+            (void)decoder_.feed(bytes, plain_, out_.size() < max_replies ? out_ : left_out);
+            if (decoder_.closed()) out_.append(left_out.bytes());
         } else {
             head_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
             upgrade();

@@ -1,4 +1,6 @@
 // What weft's nodes can do beyond daffi's: parts, streams, cancellation, traces, limits, questions.
+#include "duplex_state.hpp"
+
 #include <weft/core.hpp>
 #include <weft/mesh.hpp>
 #include <weft/testing/co_test.hpp>
@@ -401,6 +403,35 @@ CO_TEST(Pool, plain_callbacks_may_block_there) {
     EXPECT_THAT(text, ::testing::HasSubstr("from a thread"));
     co_await client.stop();
     co_await service.stop();
+}
+
+// A value that cannot be read ends the stream: it is no null to whoever takes the values.
+CO_TEST(Streams, have_no_value_for_what_cannot_be_read) {
+    auto state = std::make_shared<detail::DuplexState>(false, "worker", Serde::json, 1000);
+    Frame frame;
+    frame.header.serde = Serde::json;
+    Extension good;
+    const std::string one = "1";
+    good.data = std::as_bytes(std::span(one));
+    EXPECT_TRUE(state->item(frame, good));
+    Extension bad;
+    const std::string broken = "{";
+    bad.data = std::as_bytes(std::span(broken));
+    try {
+        (void)state->item(frame, bad);
+        ADD_FAILURE() << "it was taken";
+    } catch (const DecodeError&) {
+        state->end(std::current_exception());
+    }
+    const auto first = co_await detail::DuplexState::next(state);
+    EXPECT_EQ(first.value_or(Value()), Value(1));
+    bool refused = false;
+    try {
+        (void)co_await detail::DuplexState::next(state);
+    } catch (const DecodeError&) {
+        refused = true;
+    }
+    EXPECT_TRUE(refused);
 }
 
 }  // namespace

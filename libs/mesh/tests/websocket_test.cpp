@@ -1,10 +1,13 @@
 // WebSocket: the codec by the book (RFC 6455), and a mesh node behind it.
 #include "websocket.hpp"
 
+#include "websocket_stream.hpp"
+
 #include <weft/core.hpp>
 #include <weft/mesh.hpp>
 #include <weft/mesh/frame.hpp>
 #include <weft/testing/co_test.hpp>
+#include <weft/testing/memory_stream.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -205,6 +208,50 @@ CO_TEST(WebSocket, carries_the_mesh_one_frame_a_message) {
     const std::string closing = co_await read_message(*stream);
     EXPECT_EQ(closing, "\x03\xe8");
     stream->close();
+}
+
+Task<void> drop_all(Stream& stream) {
+    std::vector<std::byte> room(65536);
+    for (;;) {
+        const std::size_t n = co_await stream.read_some(room);
+        if (n == 0) break;
+    }
+}
+
+// What came, until nothing does.
+Task<std::string> read_what_waits(Stream& stream) {
+    std::string out;
+    std::byte room[65536];
+    for (;;) {
+        for (int i = 0; i < 10; ++i) co_await yield();
+        const IoResult result = stream.try_read(room);
+        if (result.status != IoResult::Status::ok) break;
+        out.append(reinterpret_cast<const char*>(room), result.bytes);
+    }
+    co_return out;
+}
+
+CO_TEST(WebSocket, keeps_no_pongs_for_a_peer_that_does_not_read) {
+    auto pair = weft::testing::memory_stream_pair();
+    auto stream = make_websocket_stream(std::move(pair.first), std::span<const std::byte>(), nullptr);
+    auto reading = spawn(drop_all(*stream), "reading");
+    co_await pair.second->write_all(request);
+    const std::string answer = co_await read_head(*pair.second);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 101 "));
+    std::string pings;
+    for (int i = 0; i < 1000; ++i) pings += client_frame(0x89, std::string(125, 'p'));
+    for (int i = 0; i < 10; ++i) co_await pair.second->write_all(pings);
+    // Those that fit into the connection, and those that were kept. It is answered again when it reads.
+    std::string got;
+    while (!got.ends_with("more")) {
+        co_await pair.second->write_all(client_frame(0x89, "more"));
+        const std::string some = co_await read_what_waits(*pair.second);
+        got += some;
+    }
+    EXPECT_GT(got.size(), 100'000u);
+    EXPECT_LT(got.size(), 300'000u);  // of 1.27 MB
+    pair.second->close();
+    co_await std::move(reading);
 }
 
 CO_TEST(WebSocket, of_another_origin_is_refused_when_some_are_named) {
