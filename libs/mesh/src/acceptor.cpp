@@ -28,16 +28,16 @@ void Acceptor::start(std::shared_ptr<Acceptor> self, Accepted accepted,
                      std::function<std::string()> metrics) {
     if (listener_) throw InitializationError(options_.name + ": it was started already");
     listener_.emplace(options_.listen_address());
-    accepted_ = std::move(accepted);
     auto web = std::make_shared<WebAccess>();
     web->origins = options_.web_origins;
     web->token = options_.token;
     if (options_.metrics) web->metrics = std::move(metrics);
     web_ = std::move(web);
-    task_ = spawn(accept_loop(std::move(self)), options_.name + " accepts");
+    task_ = spawn(accept_loop(std::move(self), std::move(accepted)), options_.name + " accepts");
 }
 
-Task<void> Acceptor::greet(std::shared_ptr<Acceptor> self, std::unique_ptr<Stream> stream) {
+Task<void> Acceptor::greet(std::shared_ptr<Acceptor> self, std::unique_ptr<Stream> stream,
+                           const Accepted& accepted) {
     const std::string peer = stream->peer();
     try {
         auto tls = co_await timeout(self->options_.handshake_timeout,
@@ -48,24 +48,24 @@ Task<void> Acceptor::greet(std::shared_ptr<Acceptor> self, std::unique_ptr<Strea
         auto link = std::make_shared<Link>(std::move(tls), LinkRole::server, self->options_.stall_limit,
                                            std::move(names));
         link->allow_web(self->web_);
-        self->accepted_(std::move(link));
+        accepted(std::move(link));
     } catch (const weft::Error& error) {
         self->options_.log(self->options_.name + ": refused " + peer + ": " + error.what());
     }
 }
 
-Task<void> Acceptor::accept_loop(std::shared_ptr<Acceptor> self) {
+Task<void> Acceptor::accept_loop(std::shared_ptr<Acceptor> self, Accepted accepted) {
     auto body = [&](TaskGroup& greetings) -> Task<void> {
         for (;;) {
             auto stream = co_await self->listener_->accept();
             if (self->options_.tls) {
-                greetings.spawn(greet(self, std::move(stream)), "mesh TLS handshake");
+                greetings.spawn(greet(self, std::move(stream), accepted), "mesh TLS handshake");
                 continue;
             }
             auto link =
                 std::make_shared<Link>(std::move(stream), LinkRole::server, self->options_.stall_limit);
             link->allow_web(self->web_);
-            self->accepted_(std::move(link));
+            accepted(std::move(link));
         }
     };
     try {
@@ -76,7 +76,7 @@ Task<void> Acceptor::accept_loop(std::shared_ptr<Acceptor> self) {
         self->error_ = std::current_exception();
     }
     self->listener_->close();
-    self->accepted_ = nullptr;  // which holds the owner
+    accepted = nullptr;  // which holds the owner
     self->stopped_.set();
 }
 

@@ -38,13 +38,15 @@ public:
     static Task<void> stopped(std::shared_ptr<Acceptor> self);
 
 private:
-    static Task<void> accept_loop(std::shared_ptr<Acceptor> self);
+    // `accepted` holds the owner, and the owner this: so the task holds it, which goes with the loop at the
+    // latest.
+    static Task<void> accept_loop(std::shared_ptr<Acceptor> self, Accepted accepted);
     // The handshake of TLS, beside those of others: none waits for another's.
-    static Task<void> greet(std::shared_ptr<Acceptor> self, std::unique_ptr<Stream> stream);
+    static Task<void> greet(std::shared_ptr<Acceptor> self, std::unique_ptr<Stream> stream,
+                            const Accepted& accepted);
 
     const OptionsAccess& options_;  // the owner's, which outlives this
     std::optional<Listener> listener_;
-    Accepted accepted_;
     std::shared_ptr<const WebAccess> web_;
     TaskHandle<void> task_;
     Event stopped_;
