@@ -3,13 +3,11 @@
 //     raw client …      sequential: one write, one read; flight: batched writes, as many messages as came
 //                       back; large: sends while it receives
 #include "mesh_case.hpp"
+#include "raw_tcp.h"
 
 #include <cstdint>
 #include <vector>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -19,19 +17,6 @@ namespace {
 
 void check(bool right) {
     if (!right) std::abort();
-}
-
-sockaddr_in loopback(int port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return address;
-}
-
-void no_delay(int fd) {
-    const int on = 1;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
 int epoll_for(int fd) {
@@ -54,14 +39,11 @@ void write_all(int fd, const char* data, std::size_t size) {
 constexpr std::size_t room_size = 1 << 20;
 
 int serve() {
-    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address = loopback(0);
-    socklen_t size = sizeof address;
-    check(::bind(listener, reinterpret_cast<sockaddr*>(&address), size) == 0 && ::listen(listener, 1) == 0);
-    ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
-    bench::tell_port(ntohs(address.sin_port));
+    int port = 0;
+    const int listener = listen_on_loopback(1, &port);
+    check(listener >= 0);
+    bench::tell_port(static_cast<std::uint16_t>(port));
     const int fd = ::accept(listener, nullptr, nullptr);
-    no_delay(fd);
     const int epoll = epoll_for(fd);
     std::vector<char> room(room_size);
     epoll_event event{};
@@ -136,10 +118,8 @@ int main(int argc, char** argv) {
     if (argc == 2) return serve();
     if (argc != 5) return 2;
     bench::Case one(argv[3], std::atof(argv[4]));
-    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-    const sockaddr_in address = loopback(std::atoi(argv[2]));
-    check(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-    no_delay(fd);
+    const int fd = connect_on_loopback(std::atoi(argv[2]));
+    check(fd >= 0);
     if (one.large()) {
         large(fd, one);
     } else if (one.flight()) {
