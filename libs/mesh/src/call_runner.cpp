@@ -61,7 +61,7 @@ void CallRunner::accept(const std::shared_ptr<Link>& link, const Frame& request)
     info.function = request.function;
     info.serde = request.header.serde;
     auto payload = link->take_payload();
-    take(link, request, std::move(info), payload ? &*payload : nullptr);
+    take(link, request, std::move(info), payload ? &payload->bytes : nullptr);
 }
 
 void CallRunner::take(const std::shared_ptr<Link>& link, const Frame& request, CallInfo info,
@@ -374,7 +374,7 @@ void CallRunner::take_extended(const std::shared_ptr<Link>& link, const Frame& f
     incoming.function = frame.function;
     incoming.info = std::move(info);
     incoming.size = static_cast<std::size_t>(size);
-    incoming.data.reserve(incoming.size);  // pages come with the bytes
+    incoming.parts.begin(incoming.size);
     incoming_bytes_ += incoming.size;
 }
 
@@ -383,7 +383,7 @@ void CallRunner::take_part(const std::shared_ptr<Link>& link, const Frame& frame
     const auto it = incoming_.find(Key(link.get(), frame.transmitter, frame.header.id));
     if (it == incoming_.end()) return;
     Incoming& incoming = it->second;
-    if (incoming.data.size() + extension.data.size() > incoming.size) {
+    if (incoming.parts.size() + extension.data.size() > incoming.size) {
         Frame request = frame;
         request.header = incoming.header;
         request.function = incoming.function;
@@ -393,9 +393,9 @@ void CallRunner::take_part(const std::shared_ptr<Link>& link, const Frame& frame
         incoming_.erase(it);
         return;
     }
-    incoming.data.insert(incoming.data.end(), extension.data.begin(), extension.data.end());
+    incoming.parts.take(*link, extension.data);
     incoming.receipts.took(extension.data.size(), *link, frame.header.id, true, node_, frame.transmitter);
-    if (incoming.data.size() < incoming.size) return;
+    if (incoming.parts.size() < incoming.size) return;
     auto done = incoming_.extract(it);
     Incoming& whole = done.mapped();
     incoming_bytes_ -= whole.size;
@@ -404,8 +404,15 @@ void CallRunner::take_part(const std::shared_ptr<Link>& link, const Frame& frame
     request.transmitter = whole.info.caller;
     request.receiver = node_;
     request.function = whole.function;
-    request.data = whole.data;
-    take(link, request, whole.info, &whole.data);
+    Bytes data = whole.parts.finish();
+    request.data = data;
+    take(link, request, whole.info, &data);
+}
+
+std::optional<Place> CallRunner::place(const Link& link, const Frame& head, std::size_t size) {
+    const auto it = incoming_.find(Key(&link, head.transmitter, head.header.id));
+    if (it == incoming_.end() || it->second.parts.size() + size > it->second.size) return std::nullopt;
+    return it->second.parts.lend();
 }
 
 void CallRunner::take_item(const Key& key, const Frame& frame, const Extension& extension) {

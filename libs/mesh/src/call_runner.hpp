@@ -49,6 +49,8 @@ public:
     void accept(const std::shared_ptr<Link>& link, const Frame& request);
     // An extension frame that a caller sent.
     void extension(const std::shared_ptr<Link>& link, const Frame& frame, const Extension& extension);
+    // See LinkHandler::place(), for a part of a request.
+    [[nodiscard]] std::optional<Place> place(const Link& link, const Frame& head, std::size_t size);
     // A link has ended: what its callers asked for is cancelled, when they are weft's.
     void forget(const Link& link) noexcept;
     // A caller has left, says the router.
@@ -92,7 +94,7 @@ private:
         std::string function;
         CallInfo info;
         std::size_t size = 0;
-        Bytes data;
+        PartsReceived parts;
         PartReceipts receipts;
     };
 

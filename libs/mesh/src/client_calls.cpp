@@ -169,10 +169,12 @@ void PendingCall::answer(Link& link, const Frame& frame) noexcept {
             failure = decode_failure(frame.header.serde, frame.header.is_bytes, frame.data);
             return finish(End::failed);
         }
-        auto payload = link.take_payload();
-        if (!parts_.empty()) {
-            parts_.insert(parts_.end(), frame.data.begin(), frame.data.end());
-            payload = std::move(parts_);
+        std::optional<Bytes> payload;
+        if (parts_.begun()) {
+            parts_.take(link, frame.data);
+            payload = parts_.finish();
+        } else if (auto place = link.take_payload()) {
+            payload = std::move(place->bytes);
         }
         if (payload && frame.header.serde == Serde::opaque && frame.header.is_bytes) {
             value = std::move(*payload);
@@ -190,6 +192,20 @@ bool PendingCall::concerns(std::string_view worker, ExtKind kind) const noexcept
     return receiver_ == worker || (kind == ExtKind::taken && receiver_ == any_worker);
 }
 
+void PendingCall::begin_parts(const Extension& first) {
+    if (!parts_.begun())
+        parts_.begin(std::min(static_cast<std::size_t>(first.number("size")), state_.options.message_limit));
+}
+
+std::optional<Place> PendingCall::place(const Frame& head, const Extension* extension, std::size_t size) {
+    if (extension) {
+        if (!concerns(head.transmitter, extension->kind)) return std::nullopt;
+        begin_parts(*extension);
+    }
+    if (!parts_.begun() || parts_.size() + size > state_.options.message_limit) return std::nullopt;
+    return parts_.lend();
+}
+
 void PendingCall::extension(const Frame& frame, const Extension& extension) {
     switch (extension.kind) {
         case ExtKind::part:
@@ -199,10 +215,8 @@ void PendingCall::extension(const Frame& frame, const Extension& extension) {
                                 std::to_string(state_.options.message_limit) + " bytes"));
                 return finish(End::refused);
             }
-            if (parts_.empty() && parts_.capacity() == 0)
-                parts_.reserve(std::min(static_cast<std::size_t>(extension.number("size")),
-                                        state_.options.message_limit));  // pages come with the bytes
-            parts_.insert(parts_.end(), extension.data.begin(), extension.data.end());
+            begin_parts(extension);
+            parts_.take(*state_.link, extension.data);
             return receipts_.took(extension.data.size(), *state_.link, id_, false, state_.options.name,
                                   receiver_);
         case ExtKind::got:

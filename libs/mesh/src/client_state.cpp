@@ -15,9 +15,6 @@ namespace weft::mesh::detail {
 
 namespace {
 
-// Larger messages go through a router in parts.
-constexpr std::size_t whole_through_router = std::size_t{1} << 20;
-
 std::string_view as_text(std::span<const std::byte> data) noexcept {
     return {reinterpret_cast<const char*>(data.data()), data.size()};
 }
@@ -103,7 +100,6 @@ Task<void> ClientState::begin(std::shared_ptr<ClientState> self, std::unique_ptr
     self->last_id_ = 1;
     self->introduce(*link, 1);
     link->limit_frames(max_frame);
-    link->separate_payloads();
     // A router of weft's sends its first extension before its answer.
     link->take_extensions();
     self->weft_members_.clear();
@@ -464,7 +460,7 @@ std::size_t ClientState::whole_limit(const Link& on, std::string_view member) co
     if (&on != link.get() || !speaks_weft(member)) return SIZE_MAX;
     if (on.max_frame() < header_size + max_message_size) return on.max_frame() / 2;
     // A router would have to hold a frame until it has all of it; parts go on as they come.
-    return peer_is_service_ ? max_message_size - max_metadata_size : whole_through_router;
+    return peer_is_service_ ? max_message_size - max_metadata_size : part_size;
 }
 
 bool ClientState::inspect(std::string_view what, Value& out) const {
@@ -475,6 +471,16 @@ bool ClientState::inspect(std::string_view what, Value& out) const {
     runner->add_stats(all);
     out = describe(all);
     return true;
+}
+
+std::optional<Place> ClientState::place(Link& from, const Frame& head, const Extension* extension,
+                                        std::size_t size) {
+    const bool part = extension && extension->kind == ExtKind::part;
+    if (link.get() == &from && part && head.header.wants_reply) return runner->place(from, head, size);
+    if (link.get() == &from && (part || head.header.flag == Flag::response))
+        if (PendingCall* call = pending.get(head.header.id))
+            if (auto place = call->place(head, extension, size)) return place;
+    return extension ? std::nullopt : place_for_whole(head.header, size);
 }
 
 void ClientState::on_extension(Link& from, const Frame& frame, const Extension& extension) {

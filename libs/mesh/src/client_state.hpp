@@ -37,6 +37,8 @@ public:
     // It could not connect: join() throws that.
     void give_up(std::exception_ptr error) noexcept;
 
+    std::optional<Place> place(Link& link, const Frame& head, const Extension* extension,
+                               std::size_t size) override;
     void on_frame(Link& link, const Frame& frame) override;
     void on_extension(Link& link, const Frame& frame, const Extension& extension) override;
     void on_end(Link& link, const std::string& reason) noexcept override;
@@ -134,6 +136,8 @@ public:
 
     [[nodiscard]] const std::string& receiver() const noexcept { return receiver_; }
     [[nodiscard]] bool concerns(std::string_view worker, ExtKind kind) const noexcept;
+    // See LinkHandler::place(), for a part of the answer, or the answer behind its parts.
+    [[nodiscard]] std::optional<Place> place(const Frame& head, const Extension* extension, std::size_t size);
     // By the connection: a part of the answer, a value of its stream, what the worker has taken of ours.
     void extension(const Frame& frame, const Extension& extension);
     // By the connection: the answer is here; decoded at once, since the frame's bytes do not stay.
@@ -151,9 +155,10 @@ private:
     void unlink_wait() noexcept override { disarm(); }
     void fire() noexcept override { finish(End::timed_out); }
     void finish(End end) noexcept;
+    void begin_parts(const Extension& first);
 
     ClientState& state_;
-    Bytes parts_;
+    PartsReceived parts_;
     PartReceipts receipts_;
     std::string& receiver_;  // of the one who waits: changes once when it was any_worker
     std::uint64_t begin_;

@@ -89,6 +89,7 @@ void Router::State::accepted(std::shared_ptr<Link> link) {
     } while (last_number_ == 0 || by_number_.contains(last_number_));
     peer->number = last_number_;
     by_number_.emplace(peer->number, peer.get());
+    link->leave_parts_unread();
     link->close_after(options.handshake_timeout, "it did not say who it is in time");
     peers_.emplace(link.get(), std::move(peer));
     empty_.clear();
@@ -106,7 +107,7 @@ void Router::State::on_frame(Link& link, const Frame& frame) {
     Peer& peer = *it->second;
     if (peer.refused) return;
     ++stats_.frames;
-    stats_.bytes += frame.raw.size();
+    stats_.bytes += frame.header.frame_size();
     if (frame.header.flag == Flag::handshake) return handshake(peer, frame);
     if (!peer.joined) throw DecodeError("it broke the protocol: a frame before its handshake");
     switch (frame.header.flag) {

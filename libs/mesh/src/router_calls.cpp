@@ -13,6 +13,7 @@ constexpr std::size_t most_shared = std::size_t{1} << 20;
 }  // namespace
 
 bool Router::State::forward(Peer& from, Peer& to, const Frame& frame) {
+    if (from.link->pass_on(*to.link)) return true;
     if (auto buffer = from.link->take_frame_buffer()) {
         to.link->forward(std::move(*buffer));
     } else if (frame.raw.size() >= payload_threshold && to.link->queued() < most_shared) {
@@ -147,7 +148,7 @@ void Router::State::on_extension(Link& link, const Frame& frame, const Extension
     Peer& peer = *it->second;
     if (peer.refused || !peer.joined) return;
     ++stats_.frames;
-    stats_.bytes += frame.raw.size();
+    stats_.bytes += frame.header.frame_size();
     switch (extension.kind) {
         case ExtKind::request:
             return request(peer, frame);

@@ -33,6 +33,8 @@ public:
     static Task<void> join(std::shared_ptr<State> self);
     static Task<void> stop(std::shared_ptr<State> self);
     static Task<void> drain(std::shared_ptr<State> self);
+    std::optional<Place> place(Link& link, const Frame& head, const Extension* extension,
+                               std::size_t size) override;
     void on_frame(Link& link, const Frame& frame) override;
     void on_extension(Link& link, const Frame& frame, const Extension& extension) override;
     void on_end(Link& link, const std::string& reason) noexcept override;
@@ -154,6 +156,13 @@ std::size_t Service::State::whole_limit(const Link& link, std::string_view) cons
     return link.extended() ? max_message_size - max_metadata_size : SIZE_MAX;
 }
 
+std::optional<Place> Service::State::place(Link& link, const Frame& head, const Extension* extension,
+                                           std::size_t size) {
+    if (!extension) return place_for_whole(head.header, size);
+    if (extension->kind != ExtKind::part || !head.header.wants_reply) return std::nullopt;
+    return runner->place(link, head, size);
+}
+
 void Service::State::on_extension(Link& link, const Frame& frame, const Extension& extension) {
     const auto it = peers.find(&link);
     if (it == peers.end() || it->second.refused) return;
@@ -241,7 +250,6 @@ void Service::State::accepted(std::shared_ptr<Link> link) {
     link->close_after(options.handshake_timeout, "it did not say who it is in time");
     Peer& peer = peers[link.get()];
     peer.link = link;
-    link->separate_payloads();
     empty_.clear();
     Link::start(link, shared_from_this());
 }
