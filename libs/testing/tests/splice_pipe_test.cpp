@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <memory>
 #include <string>
 #include <utility>
@@ -84,8 +85,8 @@ Task<void> keeps(SocketAddress address) {
     const Ends to = co_await connected(address);
     // The way onwards is full.
     const std::string filler(65536, '-');
-    const ConstBuffer one{filler.data(), filler.size()};
-    while (to.near->try_write({&one, 1}).status == IoResult::Status::ok) co_await yield();
+    const std::array<ConstBuffer, 1> one{ConstBuffer{filler.data(), filler.size()}};
+    while (to.near->try_write(one).status == IoResult::Status::ok) co_await yield();
     const std::string text = text_of(50'000);
     co_await from.near->write_all(text);
     co_await wait_for(*from.far, text.size());
