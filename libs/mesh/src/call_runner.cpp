@@ -21,6 +21,12 @@ Failure not_found(const std::string& node, std::string_view function) {
                         node + " has no callback '" + std::string(function) + "'");
 }
 
+void count_busy(MethodStats& stats) noexcept {
+    ++stats.calls;
+    ++stats.errors;
+    ++stats.busy;
+}
+
 }  // namespace
 
 CallRunner::CallRunner(const OptionsAccess& options, std::shared_ptr<detail::Registry> registry,
@@ -98,14 +104,14 @@ void CallRunner::take(const std::shared_ptr<Link>& link, const Frame& request, C
         return;
     }
     if (queued_bytes_ + call.size > queue_bytes_max_ && !queue_.empty()) {
-        ++call.stats->busy;
+        count_busy(stats->second);
         refuse(link, request,
                make_failure("Busy", "weft.mesh", node_ + " has no room for the call: its queue is full"));
         return;
     }
     const std::size_t size = call.size;
     if (!queue_.try_put(std::move(call))) {
-        ++stats->second.busy;
+        count_busy(stats->second);
         refuse(link, request,
                make_failure(
                    "Busy", "weft.mesh",

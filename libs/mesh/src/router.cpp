@@ -186,7 +186,6 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
         Entry* entry = nullptr;
         if (found != entries_.end()) {
             entry = found->second.get();  // an update of methods
-            entry->methods.clear();
         } else {
             auto fresh = std::make_unique<Entry>();
             entry = fresh.get();
@@ -196,7 +195,7 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
             joined.push_back(entry);
             entries_.emplace(member.name, std::move(fresh));
         }
-        entry->methods.insert(member.methods.begin(), member.methods.end());
+        set_methods(*entry, member.methods);
         entry->member = std::move(member);
     }
     peer.joined = true;
@@ -219,6 +218,17 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
     }
     send_members(peer, frame.header.id, frame.transmitter);
     send_own_members(peer, joined);
+}
+
+void Router::State::set_methods(Entry& entry, const std::vector<std::string>& names) {
+    auto before = std::exchange(entry.methods, {});
+    for (const std::string& name : names) {
+        const auto known = before.find(name);
+        entry.methods.emplace(name, known == before.end() ? MethodTable::none
+                                                          : std::exchange(known->second, MethodTable::none));
+    }
+    for (const auto& [name, place] : before)
+        if (place != MethodTable::none) methods_.release(place);
 }
 
 void Router::State::send_members(Peer& to, std::uint16_t id, std::string_view joiner) {
@@ -323,6 +333,7 @@ void Router::State::remove_entry(Entry& entry, MemberEvent::Kind kind, const std
     const std::string name = entry.member.name;
     Peer* peer = entry.peer;
     std::erase(peer->entries, &entry);
+    set_methods(entry, {});
     entries_.erase(entries_.find(name));
     list_.forget();
     broadcast_event("disconnected", name, peer);
@@ -339,6 +350,7 @@ NodeStats Router::State::stats() const {
     NodeStats out = stats_;
     out.node = options.name;
     out.members = entries_.size();
+    methods_.add_stats(out);
     return out;
 }
 

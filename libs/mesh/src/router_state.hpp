@@ -6,6 +6,7 @@
 #include "id_table.hpp"
 #include "link.hpp"
 #include "member_list.hpp"
+#include "method_table.hpp"
 #include "node.hpp"
 #include "registry.hpp"
 
@@ -14,7 +15,6 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 namespace weft::mesh {
@@ -43,9 +43,17 @@ private:
     struct Peer;
     struct Entry {
         Member member;
-        std::unordered_set<std::string, detail::NameHash, std::equal_to<>> methods;
+        // Each with its place in methods_; `none` until it is called.
+        detail::NameMap<MethodTable::Index> methods;
         Peer* peer = nullptr;
         std::uint64_t order = 0;
+    };
+    // A call that was forwarded and not answered.
+    struct InFlight {
+        TimePoint since{};
+        std::uint32_t worker = 0;  // the number of its peer
+        MethodTable::Index method = MethodTable::none;
+        friend bool operator==(const InFlight&, const InFlight&) = default;
     };
     // One connection; several members may stand behind it.
     struct Peer {
@@ -53,8 +61,8 @@ private:
         std::uint32_t number = 0;
         std::vector<Entry*> entries;
         std::vector<std::string> names;  // of those, when it has gone
-        // Calls of this peer that were forwarded and not answered: id -> number of the worker's peer.
-        IdTable<std::uint32_t> in_flight;
+        // What this peer has called, by id.
+        IdTable<InFlight> in_flight;
         // Calls that this peer has to answer.
         std::size_t to_answer = 0;
         bool joined = false;
@@ -68,6 +76,11 @@ private:
     void answer(Peer& peer, const Frame& frame);
     void answer_not_found(Peer& peer, const Frame& frame);
     void answer_failure(Peer& peer, const Frame& frame, const Failure& failure);
+    // The call is no longer on its way, and has had no result.
+    void lost(const InFlight& call) noexcept;
+    void set_methods(Entry& entry, const std::vector<std::string>& names);
+    // Where the calls of an entry's method are counted.
+    MethodTable::Index place_of(detail::NameMap<MethodTable::Index>::value_type& method);
     bool forward(Peer& from, Peer& to, const Frame& frame);
     void remove_entry(Entry& entry, MemberEvent::Kind kind, const std::string& reason);
     void fail_calls_to(Peer& worker);
@@ -93,6 +106,7 @@ private:
     // Frames for many, one behind the other; a full one is left to those who still have to write it.
     std::shared_ptr<Buffer> log_;
     MemberList list_;
+    MethodTable methods_;
     NodeStats stats_;
     Event empty_;
     std::uint64_t joins_ = 0;

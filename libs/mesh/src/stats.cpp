@@ -48,11 +48,12 @@ std::string NodeStats::prometheus() const {
            [](const MethodStats& s) { return std::to_string(s.calls); });
     family("errors_total", "Calls that ended with an error.",
            [](const MethodStats& s) { return std::to_string(s.errors); });
-    family("busy_total", "Calls refused because the queue was full.",
+    family("busy_total", "Calls that ended with an error because a limit was reached.",
            [](const MethodStats& s) { return std::to_string(s.busy); });
-    family("seconds_total", "Time spent in the callback, waits included.", [](const MethodStats& s) {
-        return std::to_string(std::chrono::duration<double>(s.time).count());
-    });
+    family(
+        "seconds_total",
+        "Time in the callback, waits included; of a router, from forwarding a request to its answer.",
+        [](const MethodStats& s) { return std::to_string(std::chrono::duration<double>(s.time).count()); });
     return out;
 }
 

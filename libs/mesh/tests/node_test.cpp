@@ -163,6 +163,10 @@ CO_TEST(Calls, beyond_a_full_queue_are_busy) {
     for (const auto& result : results)
         busy += result.error_text().find("queue is full") != std::string::npos ? 1 : 0;
     EXPECT_GE(busy, 5);
+    const MethodStats counted = service.stats().methods.at("forever");
+    EXPECT_EQ(counted.busy, static_cast<std::uint64_t>(busy));
+    EXPECT_GE(counted.errors, counted.busy);
+    EXPECT_GE(counted.calls, counted.errors);
 }
 
 CO_TEST(Calls, without_an_answer_are_refused_here_when_larger_than_a_message) {

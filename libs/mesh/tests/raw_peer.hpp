@@ -75,6 +75,15 @@ inline Task<Received> read_frame(Stream& stream) {
     co_return out;
 }
 
+// A connection whose node is a member.
+inline Task<std::unique_ptr<Stream>> introduced(std::uint16_t port, std::string name,
+                                                std::string methods = "null") {
+    auto stream = co_await raw(port);
+    co_await stream->write_all(hello(name, methods));
+    co_await read_frame(*stream);
+    co_return stream;
+}
+
 // Reads until a frame with this flag comes.
 inline Task<Received> read_until(Stream& stream, Flag flag) {
     for (;;) {
