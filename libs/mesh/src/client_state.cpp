@@ -425,6 +425,12 @@ void ClientState::event(const Frame& frame) {
     }
 }
 
+void ClientState::evicted(std::string_view who, const std::string& reason) {
+    if (who != options.name) return remove_member(std::string(who), MemberEvent::Kind::evicted, reason);
+    options.log(options.name + ": the connection before was given up: " + reason);
+    events.tell(MemberEvent(MemberEvent::Kind::evicted, options.name, reason));
+}
+
 void ClientState::on_frame(Link& from, const Frame& frame) {
     ++stats.frames;
     stats.bytes += frame.header.frame_size();
@@ -494,6 +500,8 @@ void ClientState::on_extension(Link& from, const Frame& frame, const Extension& 
         return;
     }
     if (link.get() != &from) return;
+    if (extension.kind == ExtKind::evicted)
+        return evicted(as_text(extension.data), std::string(extension.attribute("reason").value_or("")));
     ++stats.frames;
     stats.bytes += frame.header.frame_size();
     if (frame.header.wants_reply || extension.kind == ExtKind::request)

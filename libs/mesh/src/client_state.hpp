@@ -91,6 +91,8 @@ private:
     void announce();
     void handshake(const Frame& frame);
     void event(const Frame& frame);
+    // The server has given up a member, or the connection that this node had before.
+    void evicted(std::string_view who, const std::string& reason);
     void set_member(Member&& member, bool tell);
     void remove_member(const std::string& name, MemberEvent::Kind kind, const std::string& reason);
     void index();

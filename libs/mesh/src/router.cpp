@@ -108,17 +108,42 @@ void Router::State::on_frame(Link& link, const Frame& frame) {
     if (peer.refused) return;
     ++stats_.frames;
     stats_.bytes += frame.header.frame_size();
-    if (frame.header.flag == Flag::handshake) return handshake(peer, frame);
-    if (!peer.joined) throw DecodeError("it broke the protocol: a frame before its handshake");
+    if (!peer.joined && frame.header.flag != Flag::handshake)
+        throw DecodeError("it broke the protocol: a frame before its handshake");
     switch (frame.header.flag) {
+        case Flag::handshake:
+            handshake(peer, frame);
+            break;
         case Flag::request:
-            return request(peer, frame);
+            request(peer, frame);
+            break;
         case Flag::response:
         case Flag::error:
             return answer(peer, frame);
         default:
             throw DecodeError("it broke the protocol: a client sends no events");
     }
+    limit_queue(peer);  // of what it was answered here
+}
+
+void Router::State::limit_queue(Peer& peer) {
+    const std::size_t queued = peer.link->queued();
+    if (queued <= 2 * options.send_limit) return;
+    // The list of members is one for all, and may be larger than the limit: once.
+    if (!list_.stale() && queued <= 2 * options.send_limit + list_.text().bytes.size()) return;
+    evict(peer);
+}
+
+void Router::State::evict(Peer& peer) {
+    if (peer.link->closed() || !peer.given_up.empty()) return;
+    peer.given_up = "it does not read: " + std::to_string(peer.link->queued()) + " bytes wait for it";
+    for (const Entry* entry : peer.entries) evictions_.add(entry->member.name, peer.given_up);
+    peer.link->close(peer.given_up);
+}
+
+void Router::State::tell_eviction(Peer& to, std::string_view name, const std::string& reason) {
+    send_extension(*to.link, FrameHeader(), Route(), ExtKind::evicted, "reason=" + reason + "\n",
+                   std::as_bytes(std::span(name)));
 }
 
 void Router::State::on_end(Link& link, const std::string& reason) noexcept {
@@ -131,7 +156,14 @@ void Router::State::on_end(Link& link, const std::string& reason) noexcept {
         peer.names.push_back(entry->member.name);
     }
     if (reason != metrics_served) options.log(options.name + ": " + who + " is gone: " + reason);
-    while (!peer.entries.empty()) remove_entry(*peer.entries.back(), MemberEvent::Kind::left, reason);
+    const bool stalled = reason == stalled_reason;
+    const bool given_up = stalled || !peer.given_up.empty();
+    if (given_up) ++stats_.evicted;
+    if (stalled)
+        for (const std::string& name : peer.names) evictions_.add(name, reason);
+    while (!peer.entries.empty())
+        remove_entry(*peer.entries.back(), given_up ? MemberEvent::Kind::evicted : MemberEvent::Kind::left,
+                     reason);
     fail_calls_to(peer);
     // What this peer called and others still work on: their answers would find nobody.
     cancel_calls_of(peer);
@@ -176,9 +208,13 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
             // The last one wins. Only the one that loses its name hears "evicted": daffi's JavaScript client
             // closes itself at any such event.
             Peer& old = *found->second->peer;
-            ++stats_.evicted;
-            send_event(old, "evicted", member.name);
-            remove_entry(*found->second, MemberEvent::Kind::evicted, "another node took the name");
+            const bool given_up = !old.given_up.empty();  // and is back before its end was seen
+            if (!given_up) {
+                ++stats_.evicted;
+                send_event(old, "evicted", member.name);
+            }
+            remove_entry(*found->second, MemberEvent::Kind::evicted,
+                         given_up ? old.given_up : "another node took the name");
             if (old.entries.empty())
                 old.link->finish(2s, "evicted: another node took the name " + member.name);
             found = entries_.end();
@@ -217,6 +253,9 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
         for (const Entry* entry : joined) list_.add(entry->member);
     }
     send_members(peer, frame.header.id, frame.transmitter);
+    for (const Entry* entry : joined)
+        if (const auto reason = evictions_.take(entry->member.name); reason && peer.link->extended())
+            tell_eviction(peer, entry->member.name, *reason);
     send_own_members(peer, joined);
 }
 
@@ -284,8 +323,11 @@ void Router::State::broadcast(const Buffer& frame, Wanted wanted) {
     const std::size_t begin = log_->size();
     log_->append(frame.bytes());
     const Payload shared{log_, log_->bytes().subspan(begin)};
-    for (auto& [link, peer] : peers_)
-        if (peer->joined && wanted(*peer)) peer->link->forward(shared);
+    for (auto& [link, peer] : peers_) {
+        if (!peer->joined || !wanted(*peer)) continue;
+        peer->link->forward(shared);
+        limit_queue(*peer);
+    }
 }
 
 void Router::State::send_peers(Peer& to, std::string_view names) {
@@ -336,6 +378,14 @@ void Router::State::remove_entry(Entry& entry, MemberEvent::Kind kind, const std
     set_methods(entry, {});
     entries_.erase(entries_.find(name));
     list_.forget();
+    if (kind == MemberEvent::Kind::evicted) {
+        // weft's nodes learn why; for them the event that follows comes too late. daffi's JavaScript client
+        // would close itself at "evicted".
+        Buffer frame;
+        append_extension(frame, FrameHeader(), Route(), ExtKind::evicted, "reason=" + reason + "\n",
+                         std::as_bytes(std::span(name)));
+        broadcast(frame, [&](const Peer& other) { return &other != peer && other.link->extended(); });
+    }
     broadcast_event("disconnected", name, peer);
     events.tell(MemberEvent(kind, name, reason));
 }

@@ -22,8 +22,7 @@ bool Router::State::forward(Peer& from, Peer& to, const Frame& frame) {
         to.link->forward(frame.raw);
     }
     if (to.link->queued() <= 2 * options.send_limit) return true;
-    ++stats_.evicted;
-    to.link->close("it does not read: " + std::to_string(to.link->queued()) + " bytes wait for it");
+    evict(to);
     return false;
 }
 
@@ -197,7 +196,8 @@ void Router::State::on_extension(Link& link, const Frame& frame, const Extension
     stats_.bytes += frame.header.frame_size();
     switch (extension.kind) {
         case ExtKind::request:
-            return request(peer, frame);
+            request(peer, frame);
+            return limit_queue(peer);
         case ExtKind::part:
         case ExtKind::got:
         case ExtKind::cancel:

@@ -3,6 +3,7 @@
 
 #include "acceptor.hpp"
 #include "events.hpp"
+#include "evictions.hpp"
 #include "id_table.hpp"
 #include "link.hpp"
 #include "member_list.hpp"
@@ -65,6 +66,7 @@ private:
         IdTable<InFlight> in_flight;
         // Calls that this peer has to answer.
         std::size_t to_answer = 0;
+        std::string given_up;  // why, when it does not read
         bool joined = false;
         bool refused = false;
     };
@@ -82,12 +84,16 @@ private:
     // Where the calls of an entry's method are counted.
     MethodTable::Index place_of(detail::NameMap<MethodTable::Index>::value_type& method);
     bool forward(Peer& from, Peer& to, const Frame& frame);
+    // Gives the peer up when too much waits for it.
+    void limit_queue(Peer& peer);
+    void evict(Peer& peer);
     void remove_entry(Entry& entry, MemberEvent::Kind kind, const std::string& reason);
     void fail_calls_to(Peer& worker);
     void cancel_calls_of(Peer& caller);
     void relay(Peer& peer, const Frame& frame);
     // Answers a question about the router itself.
     void tell(Peer& peer, const Frame& frame);
+    static void tell_eviction(Peer& to, std::string_view name, const std::string& reason);
     static void send_peers(Peer& to, std::string_view names);
     void send_own_members(Peer& peer, const std::vector<Entry*>& joined);
     [[nodiscard]] std::vector<const Entry*> ordered_entries() const;
@@ -106,6 +112,7 @@ private:
     // Frames for many, one behind the other; a full one is left to those who still have to write it.
     std::shared_ptr<Buffer> log_;
     MemberList list_;
+    Evictions evictions_;
     MethodTable methods_;
     NodeStats stats_;
     Event empty_;

@@ -2,6 +2,7 @@
 #include "call_runner.hpp"
 #include "client_state.hpp"
 #include "events.hpp"
+#include "evictions.hpp"
 #include "extension.hpp"
 #include "inspect.hpp"
 #include "websocket_stream.hpp"
@@ -55,6 +56,7 @@ public:
         std::shared_ptr<Link> link;
         std::string name;  // empty before the handshake
         bool refused = false;
+        bool given_up = false;  // it does not read
     };
     std::unordered_map<const Link*, Peer> peers;
     detail::NameMap<const Link*> names;
@@ -69,6 +71,9 @@ private:
     void send_handshake(Peer& peer, std::string_view joiner, std::uint16_t id, bool reply,
                         const std::optional<std::string>& error);
     void forget_name(Peer& peer, MemberEvent::Kind kind, const std::string& reason);
+    // Ends the link of a peer for which too much waits, by throwing.
+    void limit_queue(Peer& peer);
+    Evictions evictions_;
     Event empty_;
     TaskHandle<void> remote_task_;
 };
@@ -168,10 +173,7 @@ void Service::State::on_extension(Link& link, const Frame& frame, const Extensio
     if (it == peers.end() || it->second.refused) return;
     ++stats.frames;
     stats.bytes += frame.header.frame_size();
-    if (extension.kind == ExtKind::request && link.queued() > options.send_limit) {
-        ++stats.evicted;
-        throw Error("it does not read: " + std::to_string(link.queued()) + " bytes wait for it");
-    }
+    if (extension.kind == ExtKind::request) limit_queue(it->second);
     if (frame.header.wants_reply || extension.kind == ExtKind::request)
         runner->extension(it->second.link, frame, extension);
 }
@@ -266,10 +268,19 @@ void Service::State::on_end(Link& link, const std::string& reason) noexcept {
     if (it == peers.end()) return;
     if (reason != metrics_served)
         options.log(options.name + ": " + link.peer() + " " + it->second.name + " is gone: " + reason);
-    forget_name(it->second, MemberEvent::Kind::left, reason);
+    const bool given_up = it->second.given_up || reason == stalled_reason;
+    if (given_up) ++stats.evicted;
+    if (given_up && !it->second.name.empty()) evictions_.add(it->second.name, reason);
+    forget_name(it->second, given_up ? MemberEvent::Kind::evicted : MemberEvent::Kind::left, reason);
     runner->forget(link);
     peers.erase(it);
     if (peers.empty()) empty_.set();
+}
+
+void Service::State::limit_queue(Peer& peer) {
+    if (peer.link->queued() <= options.send_limit) return;
+    peer.given_up = true;
+    throw Error("it does not read: " + std::to_string(peer.link->queued()) + " bytes wait for it");
 }
 
 void Service::State::send_handshake(Peer& peer, std::string_view joiner, std::uint16_t id, bool reply,
@@ -329,6 +340,9 @@ void Service::State::handshake(Peer& peer, const Frame& frame) {
         if (!type_option(asked.type, "silent")) peer.link->watch(options.heartbeat);
     }
     send_handshake(peer, name, frame.header.id, true, std::nullopt);
+    if (const auto reason = evictions_.take(name); reason && peer.link->extended())
+        send_extension(*peer.link, FrameHeader(), Route(), ExtKind::evicted, "reason=" + *reason + "\n",
+                       std::as_bytes(std::span(name)));
     if (is_new) events.tell(MemberEvent(MemberEvent::Kind::joined, name));
 }
 
@@ -339,15 +353,12 @@ void Service::State::on_frame(Link& link, const Frame& frame) {
     if (peer.refused) return;
     ++stats.frames;
     stats.bytes += frame.header.frame_size();
+    // Answers pile up for a peer that does not read them; more questions of such a one are not taken.
+    limit_queue(peer);
     if (frame.header.flag == Flag::handshake) return handshake(peer, frame);
     if (peer.name.empty()) throw DecodeError("it broke the protocol: a frame before its handshake");
     if (frame.header.flag != Flag::request)
         throw DecodeError("it broke the protocol: a client of a service sends requests only");
-    // Answers pile up for a peer that does not read them; more questions of such a one are not taken.
-    if (link.queued() > options.send_limit) {
-        ++stats.evicted;
-        throw Error("it does not read: " + std::to_string(link.queued()) + " bytes wait for it");
-    }
     runner->accept(peer.link, frame);
 }
 

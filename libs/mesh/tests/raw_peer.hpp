@@ -18,6 +18,9 @@
 
 namespace weft::mesh::testing {
 
+// What the handshake of a node of weft's says; it need not answer pings.
+inline constexpr std::string_view weft_client = "client;weft=1;silent=1";
+
 // A raw connection that has said SYN.
 inline Task<std::unique_ptr<Stream>> raw(std::uint16_t port) {
     auto stream = co_await connect(SocketAddress::loopback(port));
@@ -34,14 +37,15 @@ inline std::string frame(FrameHeader header, std::string_view from, std::string_
     return std::string(out.text());
 }
 
-inline std::string hello(std::string_view name, std::string_view methods = "null") {
+inline std::string hello(std::string_view name, std::string_view methods = "null",
+                         std::string_view type = "client") {
     FrameHeader header;
     header.id = 1;
     header.serde = Serde::json;
     header.wants_reply = true;
     return frame(header, name, "", "",
-                 R"({"meta":{"type":"client","error":null},"members":[{"name":")" + std::string(name) +
-                     R"(","methods":)" + std::string(methods) + "}]}");
+                 R"({"meta":{"type":")" + std::string(type) + R"(","error":null},"members":[{"name":")" +
+                     std::string(name) + R"(","methods":)" + std::string(methods) + "}]}");
 }
 
 inline FrameHeader request_header(std::uint16_t id, Serde serde = Serde::json) {
@@ -77,9 +81,9 @@ inline Task<Received> read_frame(Stream& stream) {
 
 // A connection whose node is a member.
 inline Task<std::unique_ptr<Stream>> introduced(std::uint16_t port, std::string name,
-                                                std::string methods = "null") {
+                                                std::string methods = "null", std::string type = "client") {
     auto stream = co_await raw(port);
-    co_await stream->write_all(hello(name, methods));
+    co_await stream->write_all(hello(name, methods, type));
     co_await read_frame(*stream);
     co_return stream;
 }

@@ -71,7 +71,7 @@ CO_TEST(SlowPeer, of_a_service_is_given_up_and_nobody_waits_for_it) {
                                   R"({"args": [4000000], "kwargs": {}})");
     std::string text;
     service.on_event([&](const MemberEvent& event) {
-        if (event.kind == MemberEvent::Kind::left) text = event.reason;
+        if (event.kind == MemberEvent::Kind::evicted) text = event.reason;
     });
     try {
         for (int i = 0; i < 20; ++i) {
