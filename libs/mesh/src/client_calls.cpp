@@ -9,18 +9,39 @@
 
 namespace weft::mesh::detail {
 
-std::uint16_t ClientState::next_id(bool wants_reply) {
-    constexpr std::size_t ids = 65535;
-    if (wants_reply && pending.size() + given_up_.size() >= ids) {
-        // Answers that have not come by now never will, or will be taken for another's: only when every id is
-        // in use are they used again.
-        given_up_ = IdTable<bool>();
-        if (pending.size() >= ids) throw BusyError("65535 calls are in flight on this connection");
-    }
-    do {
-        ++last_id_;
-    } while (last_id_ == 0 || (wants_reply && (pending.get(last_id_) || given_up_.get(last_id_))));
+namespace {
+constexpr std::size_t all_ids = 65535;  // but 0, which is the server's own
+}
+
+std::uint16_t ClientState::any_id() noexcept {
+    if (++last_id_ == 0) ++last_id_;
     return last_id_;
+}
+
+std::uint16_t ClientState::next_id(std::string_view receiver) {
+    const auto found = [&](auto usable) {
+        for (std::size_t i = 0; i < all_ids; ++i)
+            if (any_id(); !pending.get(last_id_) && usable(last_id_)) return true;
+        return false;
+    };
+    if (pending.size() >= all_ids) return 0;
+    if (found([&](std::uint16_t id) { return given_up_.get(id) == 0 && !doubtful_.get(id); }))
+        return last_id_;
+    doubtful_ = IdTable<bool>();
+    if (found([&](std::uint16_t id) { return given_up_.get(id) == 0; })) return last_id_;
+    const auto member = members.find(receiver);
+    if (member == members.end()) return 0;
+    // Who answers is told apart by its name.
+    const auto other = [&](std::uint32_t asked) { return asked != several && asked != member->second.order; };
+    return found([&](std::uint16_t id) { return other(given_up_.get(id)); }) ? last_id_ : 0;
+}
+
+void ClientState::late(const Frame& frame) noexcept {
+    ++stats.dropped;
+    const std::uint16_t id = frame.header.id;
+    doubtful_.erase(id);
+    const auto member = members.find(frame.transmitter);
+    if (member != members.end() && given_up_.get(id) == member->second.order) given_up_.erase(id);
 }
 
 std::uint16_t ClientState::send_request(Link& to, std::string& receiver, const Invocation& invocation,
@@ -31,7 +52,15 @@ std::uint16_t ClientState::send_request(Link& to, std::string& receiver, const I
         throw BusyError("call " + invocation.function + ": " + std::to_string(to.queued()) +
                         " bytes wait to be sent already");
     FrameHeader header;
-    header.id = next_id(wants_reply);
+    header.id = wants_reply ? next_id(receiver) : any_id();
+    if (header.id == 0)
+        throw BusyError(
+            "call " + invocation.function + ": " +
+            (pending.size() >= all_ids
+                 ? "65535 calls are in flight on this connection"
+                 : "all 65535 ids of this connection belong to calls in flight, and to calls that "
+                   "were given up and that " +
+                       receiver + " may still answer"));
     header.flag = Flag::request;
     header.serde = spec.serde;
     header.wants_reply = wants_reply;
@@ -127,14 +156,18 @@ void ClientState::send_in_parts(const std::string& receiver, const Invocation& i
 
 void ClientState::forget(std::uint16_t id, const std::string& receiver, bool answered) noexcept {
     pending.erase(id);
-    if (const auto it = members.find(receiver); it != members.end() && it->second.in_flight != 0)
-        --it->second.in_flight;
-    if (!link) return;
-    runner->senders().drop(*link, receiver, id, true);
+    const auto member = members.find(receiver);
+    if (member != members.end() && member->second.in_flight != 0) --member->second.in_flight;
+    if (link) runner->senders().drop(*link, receiver, id, true);
     if (answered) return;
     try {
-        given_up_.set(id, true);
-        if (!speaks_weft(receiver)) return;
+        if (member != members.end()) {
+            given_up_.set(id, given_up_.get(id) == 0 ? member->second.order : several);
+        } else if (receiver.empty() || receiver == any_worker) {
+            doubtful_.set(id, true);
+        }
+        // else it has left, and with it what it would have answered
+        if (!link || !speaks_weft(receiver)) return;
         FrameHeader header;
         header.id = id;
         header.wants_reply = true;
@@ -186,6 +219,11 @@ void PendingCall::answer(Link& link, const Frame& frame) noexcept {
         error = std::current_exception();
     }
     finish(End::answered);
+}
+
+bool PendingCall::awaits(std::string_view transmitter) const noexcept {
+    // A server that answers for somebody else may leave the name out.
+    return transmitter == receiver_ || transmitter.empty() || receiver_.empty() || receiver_ == any_worker;
 }
 
 bool PendingCall::concerns(std::string_view worker, ExtKind kind) const noexcept {

@@ -97,7 +97,6 @@ Task<void> ClientState::begin(std::shared_ptr<ClientState> self, std::unique_ptr
     auto link = std::make_shared<Link>(std::move(stream), LinkRole::client, self->options.stall_limit);
     // daffi reads the nine bytes with one read(): they leave together with what follows.
     link->out().append(syn);
-    self->last_id_ = 1;
     self->introduce(*link, 1);
     link->limit_frames(max_frame);
     // A router of weft's sends its first extension before its answer.
@@ -142,7 +141,7 @@ void ClientState::introduce(Link& to, std::uint16_t id) {
 void ClientState::announce() {
     if (!link) return;
     if (peer_is_weft_) {
-        introduce(*link, next_id(false));
+        introduce(*link, any_id());
     } else {
         // daffi's router evicts a connection that shakes hands twice.
         link->close("connecting again to announce new callbacks");
@@ -297,7 +296,8 @@ void ClientState::set_member(Member&& member, bool tell) {
     const bool is_new = it == members.end();
     if (is_new) {
         it = members.emplace(member.name, MemberEntry()).first;
-        it->second.order = ++joins_;
+        if (++joins_ == several) joins_ = 1;
+        it->second.order = joins_;
     }
     const std::string name = member.name;
     it->second.member = std::move(member);
@@ -307,6 +307,10 @@ void ClientState::set_member(Member&& member, bool tell) {
 void ClientState::remove_member(const std::string& name, MemberEvent::Kind kind, const std::string& reason) {
     const auto it = members.find(name);
     if (it == members.end()) return;
+    // It answers no more: what it had was answered before.
+    given_up_.for_each([&, order = it->second.order](std::uint16_t id, std::uint32_t asked) {
+        if (asked == order) given_up_.erase(id);
+    });
     members.erase(it);
     if (const auto weft = weft_members_.find(name); weft != weft_members_.end()) {
         weft_members_.erase(weft);
@@ -446,14 +450,9 @@ void ClientState::on_frame(Link& from, const Frame& frame) {
             return;
         case Flag::response:
         case Flag::error:
-            if (PendingCall* call = pending.get(frame.header.id)) {
-                call->answer(from, frame);
-            } else {
-                // Too late, or never asked for.
-                ++stats.dropped;
-                given_up_.erase(frame.header.id);
-            }
-            return;
+            if (PendingCall* call = pending.get(frame.header.id); call && call->awaits(frame.transmitter))
+                return call->answer(from, frame);
+            return late(frame);
     }
 }
 
@@ -525,10 +524,12 @@ void ClientState::on_end(Link& ended, const std::string& reason) noexcept {
     const std::uint64_t written = ended.written();
     runner->forget(ended);
     link = nullptr;
-    given_up_ = IdTable<bool>();
     std::vector<PendingCall*> calls;
     pending.for_each([&](std::uint16_t, PendingCall* call) { calls.push_back(call); });
     for (PendingCall* call : calls) call->lose(reason, written);
+    // A router delivers answers by name: those of calls before may come on the next connection.
+    given_up_.for_each([&](std::uint16_t id, std::uint32_t) { doubtful_.set(id, true); });
+    given_up_ = IdTable<std::uint32_t>();
     std::vector<std::string> gone;
     for (const auto& [name, entry] : members)
         if (name != options.name) gone.push_back(name);
