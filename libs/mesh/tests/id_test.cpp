@@ -24,40 +24,16 @@ using weft::testing::error_of;
 
 constexpr int all_ids = 65535;
 
-// A server that answers nothing unless it is told to: as a router of daffi's with some workers.
-class RawServer {
-public:
-    RawServer() : listener_(SocketAddress::loopback(0)) {}
-    [[nodiscard]] std::uint16_t port() const { return listener_.port(); }
+// An answer to a call of "me".
+std::string answer(std::uint16_t id, std::string_view from, int value) {
+    FrameHeader header;
+    header.id = id;
+    header.flag = Flag::response;
+    header.serde = Serde::json;
+    return frame(header, from, "me", "f", R"({"args": [)" + std::to_string(value) + R"(], "kwargs": {}})");
+}
 
-    // Lets one client in.
-    static Task<std::unique_ptr<Stream>> accept(RawServer& self, std::string name, std::string workers) {
-        auto stream = co_await self.listener_.accept();
-        std::vector<std::byte> room(syn.size());
-        co_await stream->read_exactly(room);
-        const Received asked = co_await read_frame(*stream);
-        FrameHeader header;
-        header.id = asked.header.id;
-        header.serde = Serde::json;
-        header.wants_reply = true;
-        co_await stream->write_all(frame(
-            header, name, "", "", R"({"meta":{"type":"router","error":null},"members":[)" + workers + "]}"));
-        co_return stream;
-    }
-
-    static std::string answer(std::uint16_t id, std::string_view from, int value) {
-        FrameHeader header;
-        header.id = id;
-        header.flag = Flag::response;
-        header.serde = Serde::json;
-        return frame(header, from, "me", "f",
-                     R"({"args": [)" + std::to_string(value) + R"(], "kwargs": {}})");
-    }
-
-private:
-    Listener listener_;
-};
-
+// What a client of a router of daffi's knows, which stands still between the lines of a test.
 constexpr std::string_view two_workers =
     R"({"name":"a","methods":["f"]},{"name":"b","methods":["f"]},{"name":"me","methods":null})";
 
@@ -113,8 +89,8 @@ TEST_P(AllIds, in_use_make_the_next_call_busy_and_every_answer_finds_its_call) {
 // them.
 TEST(Ids, of_calls_that_were_given_up_are_not_used_for_the_same_worker) {
     auto body = []() -> Task<void> {
-        RawServer server;
-        auto accepting = spawn(RawServer::accept(server, "me", std::string(two_workers)), "server");
+        Listener server(SocketAddress::loopback(0));
+        auto accepting = spawn(welcomed(server, "router", std::string(two_workers)), "server");
         Client client(Options("me").port(server.port()).reconnect(false));
         auto conn = co_await client.connect();
         auto stream = co_await std::move(accepting);
@@ -144,21 +120,21 @@ TEST(Ids, of_calls_that_were_given_up_are_not_used_for_the_same_worker) {
         for (int i = given_up; i < all_ids; ++i) {
             const Received request = co_await read_frame(*stream);
             const int n = std::stoi(request.data.substr(request.data.find('[') + 1));
-            answers += RawServer::answer(request.header.id, "b", n);
+            answers += answer(request.header.id, "b", n);
         }
         // The other worker's calls may use them, and the late answer does not disturb those.
         auto other = spawn(conn.rpc(5s).receiver("b").call<int>("f", 1), "other");
         Received request = co_await read_frame(*stream);
         id = request.header.id;
         EXPECT_THAT(ids, ::testing::Contains(id));
-        co_await stream->write_all(RawServer::answer(id, "a", -1) + RawServer::answer(id, "b", 1));
+        co_await stream->write_all(answer(id, "a", -1) + answer(id, "b", 1));
         const int of_other = co_await std::move(other);
         EXPECT_EQ(of_other, 1);
         // The late answer has set the id free.
         auto same = spawn(conn.rpc(5s).receiver("a").call<int>("f", 2), "same");
         request = co_await read_frame(*stream);
         EXPECT_EQ(request.header.id, id);
-        co_await stream->write_all(RawServer::answer(id, "a", 2));
+        co_await stream->write_all(answer(id, "a", 2));
         const int of_same = co_await std::move(same);
         EXPECT_EQ(of_same, 2);
         // So does leaving, for all.
@@ -180,14 +156,14 @@ TEST(Ids, of_calls_that_were_given_up_are_not_used_for_the_same_worker) {
 
 // A router finds callers by name: what a worker answers to the connection before arrives on this one.
 CO_TEST(Ids, go_on_counting_when_the_connection_is_lost) {
-    RawServer server;
-    auto accepting = spawn(RawServer::accept(server, "me", std::string(two_workers)), "server");
+    Listener server(SocketAddress::loopback(0));
+    auto accepting = spawn(welcomed(server, "router", std::string(two_workers)), "server");
     Client client(Options("me").port(server.port()).backoff(1ms, 2ms));
     auto conn = co_await client.connect();
     auto stream = co_await std::move(accepting);
     auto lost = spawn(error_of<Disconnected>(conn.rpc(5s).receiver("a").call<int>("f", 1)), "lost");
     const Received before = co_await read_frame(*stream);
-    auto again = spawn(RawServer::accept(server, "me", std::string(two_workers)), "server");
+    auto again = spawn(welcomed(server, "router", std::string(two_workers)), "server");
     stream->close();
     const std::string error = co_await std::move(lost);
     EXPECT_THAT(error, HasSubstr("the request was sent"));
@@ -196,8 +172,7 @@ CO_TEST(Ids, go_on_counting_when_the_connection_is_lost) {
     auto call = spawn(conn.rpc(5s).receiver("a").call<int>("f", 2), "call");
     const Received now = co_await read_frame(*stream);
     EXPECT_NE(now.header.id, before.header.id);
-    co_await stream->write_all(RawServer::answer(before.header.id, "a", 1) +
-                               RawServer::answer(now.header.id, "a", 2));
+    co_await stream->write_all(answer(before.header.id, "a", 1) + answer(now.header.id, "a", 2));
     const int result = co_await std::move(call);
     EXPECT_EQ(result, 2);
     EXPECT_EQ(client.stats().dropped, 1u);
@@ -216,9 +191,8 @@ CO_TEST(Ids, of_calls_that_were_given_up_bring_no_late_answer_through_a_router) 
     auto call = spawn(conn.rpc(5s).call<int>("f", 2), "call");
     const Received now = co_await read_until(*worker, Flag::request);
     EXPECT_NE(now.header.id, late.header.id);
-    co_await worker->write_all(RawServer::answer(late.header.id, "a", 1) +
-                               RawServer::answer(late.header.id, "a", 1) +
-                               RawServer::answer(now.header.id, "a", 2));
+    co_await worker->write_all(answer(late.header.id, "a", 1) + answer(late.header.id, "a", 1) +
+                               answer(now.header.id, "a", 2));
     const int result = co_await std::move(call);
     EXPECT_EQ(result, 2);
     EXPECT_EQ(client.stats().dropped, 1u);  // the late one

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,53 +23,58 @@ using weft::testing::error_of;
 
 Options at(std::string name, std::uint16_t port) { return Options(std::move(name)).port(port); }
 
-CO_TEST(Client, retries_calls_that_are_marked) {
-    Router router(Options("router"));
-    router.start();
-    auto first = std::make_unique<Client>(at("worker", router.port()));
+// A caller, and a worker that leaves with the calls that it has.
+struct LeavingWorker {
+    LeavingWorker() : router(Options("router")) { router.start(); }
+    Task<void> join() {
+        first = std::make_unique<Client>(at("worker", router.port()));
+        first->callback("work", [this]() -> Task<int> {
+            started.set();
+            co_await sleep(1h);
+            co_return 1;
+        });
+        co_await first->connect();
+        caller.emplace(at("caller", router.port()));
+        conn.emplace(co_await caller->connect());
+    }
+    // The next one, which answers.
+    Task<std::unique_ptr<Client>> join_second() {
+        auto second = std::make_unique<Client>(at("second", router.port()));
+        second->callback("work", [] { return 2; });
+        co_await second->connect();
+        co_return second;
+    }
+    Router router;
     Event started;
-    first->callback("work", [&]() -> Task<int> {
-        started.set();
-        co_await sleep(1h);
-        co_return 1;
-    });
-    co_await first->connect();
-    Client caller(at("caller", router.port()));
-    auto conn = co_await caller.connect();
-    auto call = spawn(conn.rpc(10s).idempotent(5).call<int>("work"), "call");
-    co_await started.wait();
-    Client second(at("second", router.port()));
-    second.callback("work", [] { return 2; });
-    co_await second.connect();
-    first.reset();
+    std::unique_ptr<Client> first;
+    std::optional<Client> caller;
+    std::optional<ClientConnection> conn;
+};
+
+CO_TEST(Client, retries_calls_that_are_marked) {
+    LeavingWorker mesh;
+    co_await mesh.join();
+    auto call = spawn(mesh.conn->rpc(10s).idempotent(5).call<int>("work"), "call");
+    co_await mesh.started.wait();
+    auto second = co_await mesh.join_second();
+    mesh.first.reset();
     const int result = co_await std::move(call);
     EXPECT_EQ(result, 2);
 }
 
 CO_TEST(Client, retries_until_somebody_is_there_and_no_longer) {
-    Router router(Options("router"));
-    router.start();
-    auto first = std::make_unique<Client>(at("worker", router.port()));
-    Event started;
-    first->callback("work", [&]() -> Task<int> {
-        started.set();
-        co_await sleep(1h);
-        co_return 1;
-    });
-    co_await first->connect();
-    Client caller(at("caller", router.port()));
-    auto conn = co_await caller.connect();
+    LeavingWorker mesh;
+    co_await mesh.join();
+    ClientConnection& conn = *mesh.conn;
     auto call = spawn(conn.rpc(10s).idempotent(1).call<int>("work"), "call");
     auto brief = spawn(error_of<weft::Error>(conn.rpc(100ms).idempotent(1).call<int>("work")), "brief");
-    co_await started.wait();
-    first.reset();
+    co_await mesh.started.wait();
+    mesh.first.reset();
     // Long after the first look at the table.
     co_await sleep(300ms);
     const std::string text = co_await std::move(brief);
     EXPECT_THAT(text, ::testing::HasSubstr("left before it answered"));
-    Client second(at("second", router.port()));
-    second.callback("work", [] { return 2; });
-    co_await second.connect();
+    auto second = co_await mesh.join_second();
     const int result = co_await std::move(call);
     EXPECT_EQ(result, 2);
     const std::string nobody =

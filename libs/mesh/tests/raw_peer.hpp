@@ -96,6 +96,23 @@ inline Task<Received> read_until(Stream& stream, Flag flag) {
     }
 }
 
+// The other side: lets one client in, as a server that speaks daffi's wire and no more. `type`: "router" or
+// "service"; `members` in JSON, separated by commas.
+inline Task<std::unique_ptr<Stream>> welcomed(Listener& listener, std::string type, std::string members) {
+    auto stream = co_await listener.accept();
+    std::vector<std::byte> room(syn.size());
+    co_await stream->read_exactly(room);
+    const Received asked = co_await read_frame(*stream);
+    FrameHeader header;
+    header.id = asked.header.id;
+    header.serde = Serde::json;
+    header.wants_reply = true;
+    co_await stream->write_all(
+        frame(header, asked.from, "", "",
+              R"({"meta":{"type":")" + type + R"(","error":null},"members":[)" + members + "]}"));
+    co_return stream;
+}
+
 inline Task<bool> closes(Stream& stream) {
     std::vector<std::byte> room(65536);
     bool ended = false;
