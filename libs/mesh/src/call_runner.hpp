@@ -20,7 +20,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -78,6 +77,7 @@ private:
         std::size_t size = 0;
         TimePoint deadline{};  // epoch: none
         MethodStats* stats = nullptr;
+        std::uint64_t number = 0;  // in the order of coming
 
         [[nodiscard]] Key key() const { return Key(link.get(), info.caller, header.id); }
     };
@@ -102,6 +102,10 @@ private:
     static Task<Value> run(CallRunner& self, Call& call);
     // Runs one call; gives its error.
     static Task<std::exception_ptr> finish(std::shared_ptr<CallRunner> self, Call& call);
+    // A call from the queue that is not to be run, and has been answered where anybody waits for that.
+    bool unwanted(const Call& call);
+    // Tells those who drain when nothing runs or waits.
+    void settle() noexcept;
     // `payload`: what request.data points to, when it may be taken over.
     void take(const std::shared_ptr<Link>& link, const Frame& request, CallInfo info,
               Bytes* payload = nullptr);
@@ -128,7 +132,11 @@ private:
     std::vector<Running*> running_calls_;
     std::map<Key, Incoming> incoming_;
     std::map<Key, std::shared_ptr<detail::DuplexState>> streams_;
-    std::set<Key> cancelled_;  // of those that wait in the queue
+    // Of those that wait in the queue: the calls of that key with lower numbers.
+    std::map<Key, std::uint64_t> cancelled_;
+    std::uint64_t last_number_ = 0;
+    std::uint64_t last_taken_ = 0;  // from the queue
+    std::uint64_t pruned_at_ = 0;   // last_taken_, when cancelled_ was last looked through
     PartSenders senders_;
     std::size_t idle_ = 0;     // workers that wait
     std::size_t running_ = 0;  // calls taken and not finished

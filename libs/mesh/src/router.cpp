@@ -194,6 +194,7 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
     std::string why;
     if (!read_handshake(frame.data, asked, why)) return refuse(peer, frame, why);
     if (asked.members.empty()) return refuse(peer, frame, "handshake: no member");
+    if (peer.joined && peer.entries.empty()) return;  // it lost its name, and its connection is closing
     if (!options.token.empty() && type_option(asked.type, "token").value_or("") != options.token)
         return refuse(peer, frame, "handshake: the token is wrong or missing");
     if (options.names_from_certificates)

@@ -1,5 +1,4 @@
 // Members that are given up because they do not read: who is told, and what.
-#include "extension.hpp"
 #include "raw_peer.hpp"
 
 #include <weft/core.hpp>

@@ -1,6 +1,7 @@
 // A peer that says what it likes, byte by byte; and a mesh that must not notice.
 #pragma once
 
+#include "extension.hpp"
 #include "hex.hpp"
 
 #include <weft/core.hpp>
@@ -55,6 +56,14 @@ inline FrameHeader request_header(std::uint16_t id, Serde serde = Serde::json) {
     header.serde = serde;
     header.wants_reply = true;
     return header;
+}
+
+inline std::string extension_frame(FrameHeader header, std::string_view from, std::string_view to,
+                                   std::string_view function, ExtKind kind) {
+    Buffer data;
+    append_extension_head(kind, "n=1\n", data);
+    header.flag = Flag::extension;
+    return frame(header, from, to, function, data.text());
 }
 
 struct Received {

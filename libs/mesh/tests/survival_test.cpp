@@ -1,6 +1,5 @@
 // What else kills or stalls daffi's nodes: cut frames, peers that do not read, ids used twice, callers that
 // leave, members that shake hands again. And what weft's nodes never send to daffi's.
-#include "extension.hpp"
 #include "raw_peer.hpp"
 
 #include <weft/core.hpp>
@@ -221,6 +220,19 @@ CO_TEST(Handshake, for_a_taken_name_tells_only_the_one_that_loses_it) {
     }
 }
 
+// Until its connection is closed it may still say something.
+CO_TEST(Handshake, of_one_that_has_lost_its_name_does_not_take_it_back) {
+    Mesh mesh;
+    co_await mesh.join();
+    auto loser = co_await introduced(mesh.router.port(), "name");
+    auto winner = co_await introduced(mesh.router.port(), "name", R"(["f"])");
+    co_await loser->write_all(hello("name"));
+    const std::uint64_t before = mesh.router.stats().frames;
+    while (mesh.router.stats().frames == before) co_await sleep(1ms);
+    EXPECT_EQ(mesh.router.stats().evicted, 1u);
+    EXPECT_EQ(mesh.router.members().back(), Member("name", {"f"}));
+}
+
 CO_TEST(Members, several_on_one_connection_are_one_to_a_service) {
     Service service(Options("calc"));
     service.callback("twice", [](int n) { return 2 * n; });
@@ -258,13 +270,6 @@ CO_TEST(Events, of_a_client_end_its_connection_to_a_router) {
     co_await mesh.check();
 }
 
-std::string extension_frame(FrameHeader header, std::string_view to, ExtKind kind) {
-    Buffer data;
-    append_extension_head(kind, "n=1\n", data);
-    header.flag = Flag::extension;
-    return frame(header, "x", to, "f", data.text());
-}
-
 // A flag 5 aborts a daffi node.
 CO_TEST(Extensions, are_never_forwarded_to_a_node_of_daffis) {
     Mesh mesh;
@@ -272,12 +277,12 @@ CO_TEST(Extensions, are_never_forwarded_to_a_node_of_daffis) {
     auto daffi = co_await introduced(mesh.router.port(), "daffi", R"(["f"])");
     auto liar = co_await raw(mesh.router.port());
     co_await liar->write_all(hello("x", "null", weft_client));
-    std::string all = extension_frame(request_header(2), "daffi", ExtKind::request);
+    std::string all = extension_frame(request_header(2), "x", "daffi", "f", ExtKind::request);
     // About a call that is on its way, even.
     all += frame(request_header(3), "x", "daffi", "f", one_arg);
     for (const ExtKind kind : {ExtKind::part, ExtKind::got, ExtKind::cancel, ExtKind::item, ExtKind::credit,
                                ExtKind::end, ExtKind::ping, ExtKind::pong, ExtKind::peers, ExtKind::taken})
-        all += extension_frame(request_header(3), "daffi", kind);
+        all += extension_frame(request_header(3), "x", "daffi", "f", kind);
     all += frame(request_header(4), "x", "daffi", "f", one_arg);
     co_await liar->write_all(all);
     const Received refused = co_await read_until(*liar, Flag::error);
