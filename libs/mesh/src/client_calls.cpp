@@ -154,15 +154,17 @@ void ClientState::send_in_parts(const std::string& receiver, const Invocation& i
     runner->senders().start(std::move(message));
 }
 
-void ClientState::forget(std::uint16_t id, const std::string& receiver, bool answered) noexcept {
+void ClientState::forget(std::uint16_t id, const std::string& receiver, std::uint32_t order,
+                         bool answered) noexcept {
     pending.erase(id);
     const auto member = members.find(receiver);
-    if (member != members.end() && member->second.in_flight != 0) --member->second.in_flight;
+    const bool there = member != members.end() && member->second.order == order;
+    if (there && member->second.in_flight != 0) --member->second.in_flight;
     if (link) runner->senders().drop(*link, receiver, id, true);
     if (answered) return;
     try {
-        if (member != members.end()) {
-            given_up_.set(id, given_up_.get(id) == 0 ? member->second.order : several);
+        if (there) {
+            given_up_.set(id, given_up_.get(id) == 0 ? order : several);
         } else if (receiver.empty() || receiver == any_worker) {
             doubtful_.set(id, true);
         }
@@ -180,19 +182,26 @@ PendingCall::PendingCall(ClientState& state, Link& link, std::uint16_t id, std::
                          std::uint64_t begin) noexcept
     : state_(state), receiver_(receiver), begin_(begin), id_(id) {
     (void)link;
-    if (const auto it = state.members.find(receiver); it != state.members.end()) ++it->second.in_flight;
+    count();
+}
+
+void PendingCall::count() noexcept {
+    const auto member = state_.members.find(receiver_);
+    if (member == state_.members.end()) return;
+    ++member->second.in_flight;
+    order_ = member->second.order;
 }
 
 PendingCall::~PendingCall() {
     disarm();
-    if (!done_) state_.forget(id_, receiver_, false);
+    if (!done_) state_.forget(id_, receiver_, order_, false);
 }
 
 void PendingCall::finish(End end) noexcept {
     end_ = end;
     done_ = true;
     disarm();
-    state_.forget(id_, receiver_, end == End::answered || end == End::failed);
+    state_.forget(id_, receiver_, order_, end == End::answered || end == End::failed);
     if (waiting()) wake();
 }
 
@@ -262,9 +271,7 @@ void PendingCall::extension(const Frame& frame, const Extension& extension) {
                                                 static_cast<std::size_t>(extension.number("n")));
         case ExtKind::taken: {
             receiver_ = frame.transmitter;
-            const auto member = state_.members.find(receiver_);
-            if (member != state_.members.end()) ++member->second.in_flight;
-            return;
+            return count();
         }
         case ExtKind::credit:
             if (stream) stream->credit(static_cast<std::size_t>(extension.number("n")));
@@ -288,6 +295,15 @@ void PendingCall::lose(const std::string& why, std::uint64_t written) noexcept {
     reason = why;
     sent = written > begin_;
     finish(End::lost);
+}
+
+void PendingCall::desert() noexcept {
+    try {
+        failure =
+            make_failure("TransmissionFailure", "daffi.exceptions", receiver_ + " left before it answered");
+    } catch (...) {  // no memory: an error without a name is one, too
+    }
+    finish(End::failed);
 }
 
 namespace {

@@ -308,10 +308,19 @@ void ClientState::remove_member(const std::string& name, MemberEvent::Kind kind,
     const auto it = members.find(name);
     if (it == members.end()) return;
     // It answers no more: what it had was answered before.
-    given_up_.for_each([&, order = it->second.order](std::uint16_t id, std::uint32_t asked) {
+    const std::uint32_t order = it->second.order;
+    given_up_.for_each([&](std::uint16_t id, std::uint32_t asked) {
         if (asked == order) given_up_.erase(id);
     });
     members.erase(it);
+    if (!peer_is_weft_) {
+        // A router of daffi's says nothing about the calls that it had.
+        std::vector<PendingCall*> calls;
+        pending.for_each([&](std::uint16_t, PendingCall* call) {
+            if (call->order() == order) calls.push_back(call);
+        });
+        for (PendingCall* call : calls) call->desert();
+    }
     if (const auto weft = weft_members_.find(name); weft != weft_members_.end()) {
         weft_members_.erase(weft);
         runner->forget(name);

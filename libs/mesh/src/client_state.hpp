@@ -67,7 +67,8 @@ public:
     // is chosen then.
     std::uint16_t send_request(Link& to, std::string& receiver, const Invocation& invocation,
                                const CallSpec& spec, bool wants_reply);
-    void forget(std::uint16_t id, const std::string& receiver, bool answered) noexcept;
+    // `order`: of the member that was asked, which may have left since; another may have its name.
+    void forget(std::uint16_t id, const std::string& receiver, std::uint32_t order, bool answered) noexcept;
 
     OptionsAccess options;
     std::shared_ptr<Registry> registry;
@@ -158,6 +159,9 @@ public:
     // By the connection: the answer is here; decoded at once, since the frame's bytes do not stay.
     void answer(Link& link, const Frame& frame) noexcept;
     void lose(const std::string& reason, std::uint64_t written) noexcept;
+    // The worker has left, and nobody will answer for it.
+    void desert() noexcept;
+    [[nodiscard]] std::uint32_t order() const noexcept { return order_; }
 
     std::shared_ptr<DuplexState> stream;
     Value value;
@@ -171,12 +175,15 @@ private:
     void fire() noexcept override { finish(End::timed_out); }
     void finish(End end) noexcept;
     void begin_parts(const Extension& first);
+    // Counts the call with the receiver's.
+    void count() noexcept;
 
     ClientState& state_;
     PartsReceived parts_;
     PartReceipts receipts_;
     std::string& receiver_;  // of the one who waits: changes once when it was any_worker
     std::uint64_t begin_;
+    std::uint32_t order_ = 0;  // of the receiver as a member
     std::uint16_t id_;
     End end_ = End::none;
     bool done_ = false;

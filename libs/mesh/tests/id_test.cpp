@@ -33,6 +33,21 @@ std::string answer(std::uint16_t id, std::string_view from, int value) {
     return frame(header, from, "me", "f", R"({"args": [)" + std::to_string(value) + R"(], "kwargs": {}})");
 }
 
+std::string left(std::string_view who) {
+    FrameHeader header;
+    header.flag = Flag::events;
+    header.serde = Serde::json;
+    return frame(header, "", "", "", R"({"type":"disconnected","member":")" + std::string(who) + R"("})");
+}
+
+std::string joined(std::string_view who) {
+    FrameHeader header;
+    header.serde = Serde::json;
+    return frame(
+        header, "", "", "",
+        R"({"meta":{"type":"router"},"members":[{"name":")" + std::string(who) + R"(","methods":["f"]}]})");
+}
+
 // What a client of a router of daffi's knows, which stands still between the lines of a test.
 constexpr std::string_view two_workers =
     R"({"name":"a","methods":["f"]},{"name":"b","methods":["f"]},{"name":"me","methods":null})";
@@ -138,15 +153,7 @@ TEST(Ids, of_calls_that_were_given_up_are_not_used_for_the_same_worker) {
         const int of_same = co_await std::move(same);
         EXPECT_EQ(of_same, 2);
         // So does leaving, for all.
-        FrameHeader event;
-        event.flag = Flag::events;
-        event.serde = Serde::json;
-        FrameHeader joined;
-        joined.serde = Serde::json;
-        co_await stream->write_all(
-            answers + frame(event, "", "", "", R"({"type":"disconnected","member":"a"})") +
-            frame(joined, "", "", "",
-                  R"({"meta":{"type":"router"},"members":[{"name":"a","methods":["f"]}]})"));
+        co_await stream->write_all(answers + left("a") + joined("a"));
         for (auto& call : calls) co_await std::move(call);
         EXPECT_EQ(answered, all_ids - given_up);
         EXPECT_EQ(client.stats().dropped, 1u);
@@ -197,6 +204,47 @@ CO_TEST(Ids, of_calls_that_were_given_up_bring_no_late_answer_through_a_router) 
     EXPECT_EQ(result, 2);
     EXPECT_EQ(client.stats().dropped, 1u);  // the late one
     EXPECT_EQ(router.stats().dropped, 1u);  // its copy
+}
+
+// daffi's router drops the calls of a worker that leaves, and daffi's caller waits for its time limit.
+CO_TEST(Client, of_a_router_of_daffis_waits_for_no_worker_that_has_left) {
+    Listener server(SocketAddress::loopback(0));
+    auto accepting = spawn(welcomed(server, "router", std::string(two_workers)), "server");
+    Client client(Options("me").port(server.port()));
+    auto conn = co_await client.connect();
+    auto stream = co_await std::move(accepting);
+    auto call = spawn(error_of<Disconnected>(conn.rpc().receiver("a").call<int>("f", 1)), "call");
+    auto other = spawn(conn.rpc().receiver("b").call<int>("f", 2), "other");
+    co_await read_frame(*stream);
+    const Received request = co_await read_frame(*stream);
+    co_await stream->write_all(left("a") + answer(request.header.id, "b", 2));
+    const std::string error = co_await std::move(call);
+    EXPECT_THAT(error, HasSubstr("a left before it answered"));
+    const int result = co_await std::move(other);
+    EXPECT_EQ(result, 2);
+}
+
+// Calls of the one before do not count for the next of its name.
+CO_TEST(Limits, of_calls_in_flight_hold_for_a_worker_that_comes_back) {
+    Router router(Options("router"));
+    router.start();
+    auto first = co_await introduced(router.port(), "a", R"(["f"])");
+    Client client(Options("me").port(router.port()).worker_in_flight(1));
+    auto conn = co_await client.connect();
+    auto old = spawn(error_of<Disconnected>(conn.rpc().call<int>("f", 1)), "old");
+    co_await read_until(*first, Flag::request);
+    // It loses its name, and its connection a little later.
+    auto second = co_await introduced(router.port(), "a", R"(["f"])");
+    auto call = spawn(conn.rpc().call<int>("f", 2), "call");
+    const Received request = co_await read_until(*second, Flag::request);
+    first->close();
+    const std::string error = co_await std::move(old);
+    EXPECT_THAT(error, HasSubstr("left before it answered"));
+    const std::string busy = co_await error_of<BusyError>(conn.rpc(5s).call<int>("f", 3));
+    EXPECT_THAT(busy, HasSubstr("1 calls of this client in flight"));
+    co_await second->write_all(answer(request.header.id, "a", 2));
+    const int result = co_await std::move(call);
+    EXPECT_EQ(result, 2);
 }
 
 }  // namespace
