@@ -7,6 +7,7 @@
 #include <weft/mesh/router.hpp>
 
 #include <algorithm>
+#include <unordered_set>
 
 namespace weft::mesh {
 
@@ -17,6 +18,9 @@ using namespace std::chrono_literals;
 constexpr std::string_view own_type = "router;weft=1";
 static_assert(own_type.ends_with(weft_mark));
 constexpr std::size_t log_size = std::size_t{64} << 10;
+// Of one connection, in as many handshakes as it likes.
+constexpr std::size_t max_members = 1024;
+constexpr std::size_t max_methods = 65536;
 
 }  // namespace
 
@@ -202,6 +206,11 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
             if (!peer.link->proves(member.name))
                 return refuse(peer, frame, "handshake: the certificate is not that of '" + member.name + "'");
 
+    if (!within_limits(peer, asked))
+        return refuse(peer, frame,
+                      "handshake: a connection has at most " + std::to_string(max_members) +
+                          " members with " + std::to_string(max_methods) + " methods");
+
     std::vector<Entry*> joined;
     for (Member& member : asked.members) {
         auto found = entries_.find(member.name);
@@ -258,6 +267,24 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
         if (const auto reason = evictions_.take(entry->member.name); reason && peer.link->extended())
             tell_eviction(peer, entry->member.name, *reason);
     send_own_members(peer, joined);
+}
+
+bool Router::State::within_limits(const Peer& peer, const Handshake& asked) {
+    std::size_t members = peer.entries.size() + asked.members.size();
+    std::size_t methods = 0;
+    std::unordered_set<std::string_view> names;
+    for (const Member& member : asked.members) {
+        methods += member.methods.size();
+        names.insert(member.name);
+    }
+    for (const Entry* entry : peer.entries) {
+        if (names.contains(entry->member.name)) {
+            --members;  // its methods are replaced
+        } else {
+            methods += entry->methods.size();
+        }
+    }
+    return members <= max_members && methods <= max_methods;
 }
 
 void Router::State::set_methods(Entry& entry, const std::vector<std::string>& names) {

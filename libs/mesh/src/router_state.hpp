@@ -80,6 +80,8 @@ private:
     void answer_failure(Peer& peer, const Frame& frame, const Failure& failure);
     // The call is no longer on its way, and has had no result.
     void lost(const InFlight& call) noexcept;
+    // Whether the connection may have these members beside those that it has.
+    static bool within_limits(const Peer& peer, const Handshake& asked);
     void set_methods(Entry& entry, const std::vector<std::string>& names);
     // Where the calls of an entry's method are counted.
     MethodTable::Index place_of(detail::NameMap<MethodTable::Index>::value_type& method);

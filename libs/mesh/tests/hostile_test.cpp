@@ -162,6 +162,50 @@ CO_TEST(Handshake, that_is_refused_says_why_and_the_router_lives) {
     co_await mesh.check();
 }
 
+// In any number of handshakes.
+CO_TEST(Members, of_one_connection_are_1024_with_65536_methods_at_most) {
+    Mesh mesh;
+    co_await mesh.join();
+    std::string methods;
+    for (int i = 0; i < 33'000; ++i) methods += (i ? ",\"m" : "[\"m") + std::to_string(i) + "\"";
+    methods += "]";
+    for (const bool many_methods : {false, true}) {
+        std::string offered = "null";
+        if (many_methods) offered = methods;
+        auto stream = co_await introduced(mesh.router.port(), "first", offered);
+        // Saying the same again is no more than before.
+        std::string more = hello("first", offered);
+        if (many_methods) {
+            more += hello("second", methods);
+        } else {
+            std::string members;
+            for (int i = 1; i <= 1024; ++i)
+                members +=
+                    (i > 1 ? "," : "") + (R"({"name":"m)" + std::to_string(i)) + R"(","methods":null})";
+            FrameHeader header;
+            header.id = 2;
+            header.serde = Serde::json;
+            header.wants_reply = true;
+            more +=
+                frame(header, "first", "", "", R"({"meta":{"type":"client"},"members":[)" + members + "]}");
+        }
+        co_await stream->write_all(more);
+        const auto refused = [&]() -> Task<std::string> {
+            for (;;) {
+                const Received next = co_await read_until(*stream, Flag::handshake);
+                if (next.data.find("\"error\":\"") != std::string::npos) co_return next.data;
+            }
+        };
+        const std::string why = co_await refused();
+        EXPECT_THAT(why, ::testing::HasSubstr("at most 1024 members with 65536 methods"));
+        const bool closed = co_await timeout(5s, closes(*stream));
+        EXPECT_TRUE(closed);
+        stream->close();
+        while (mesh.router.members().size() != 2) co_await sleep(1ms);
+    }
+    co_await mesh.check();
+}
+
 CO_TEST(Members, several_on_one_connection_come_and_go_together) {
     Mesh mesh;
     co_await mesh.join();
