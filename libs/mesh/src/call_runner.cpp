@@ -63,7 +63,14 @@ void CallRunner::tell(const std::shared_ptr<Link>& link, const Frame& request) {
         refuse(link, request, make_failure("EncodeError", "weft.mesh", "the answer is larger than 32 MiB"));
 }
 
+bool CallRunner::refuse_leaving(const std::shared_ptr<Link>& link, const Frame& request) {
+    if (!leaving_ || request.function.starts_with(own_prefix)) return false;
+    refuse(link, request, make_failure("ReceiverNotFound", "daffi.exceptions", node_ + " is leaving"));
+    return true;
+}
+
 void CallRunner::accept(const std::shared_ptr<Link>& link, const Frame& request) {
+    if (refuse_leaving(link, request)) return;
     CallInfo info;
     info.caller = request.transmitter;
     info.function = request.function;
@@ -368,6 +375,7 @@ void CallRunner::extension(const std::shared_ptr<Link>& link, const Frame& frame
 
 void CallRunner::take_extended(const std::shared_ptr<Link>& link, const Frame& frame,
                                const Extension& extension) {
+    if (refuse_leaving(link, frame)) return;
     CallInfo info;
     info.caller = frame.transmitter;
     info.function = frame.function;

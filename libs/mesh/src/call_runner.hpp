@@ -54,6 +54,8 @@ public:
     void forget(const Link& link) noexcept;
     // A caller has left, says the router.
     void forget(std::string_view caller) noexcept;
+    // Calls that come from now on find no callback.
+    void offer_nothing() noexcept { leaving_ = true; }
     // Cancels what runs and forgets what waits.
     void stop() noexcept;
     // Lets go of the callbacks, for `empty`.
@@ -118,6 +120,8 @@ private:
     void reply(const Call& call, Value result);
     void fail(const Call& call, std::exception_ptr error);
     void refuse(const std::shared_ptr<Link>& link, const Frame& request, const Failure& failure);
+    // Whether the call finds nothing here, and has been told so.
+    bool refuse_leaving(const std::shared_ptr<Link>& link, const Frame& request);
     void forget_if(const std::function<bool(const Link*, std::string_view)>& gone) noexcept;
 
     std::string node_;
@@ -144,6 +148,7 @@ private:
     std::size_t incoming_bytes_ = 0;
     detail::NameMap<MethodStats> stats_;
     Event quiet_;
+    bool leaving_ = false;
     bool stopped_ = false;
 };
 

@@ -63,6 +63,8 @@ public:
 
 private:
     void start_remote();
+    // Tells every caller what is offered.
+    void announce();
     static Task<void> serve_remote(std::shared_ptr<detail::ClientState> remote);
     void accepted(std::shared_ptr<Link> link);
     void handshake(Peer& peer, const Frame& frame);
@@ -75,6 +77,7 @@ private:
     void limit_queue(Peer& peer);
     Evictions evictions_;
     Event empty_;
+    bool draining_ = false;  // nothing is offered any more
     TaskHandle<void> remote_task_;
 };
 
@@ -189,10 +192,12 @@ void Service::State::start() {
             return self ? self->all_stats().prometheus() : std::string();
         });
     acceptor = std::move(fresh);
-    registry->listen(weak_from_this(), [this] {
-        for (auto& [link, peer] : peers)
-            if (!peer.name.empty()) send_handshake(peer, peer.name, 0, false, std::nullopt);
-    });
+    registry->listen(weak_from_this(), [this] { announce(); });
+}
+
+void Service::State::announce() {
+    for (auto& [link, peer] : peers)
+        if (!peer.name.empty()) send_handshake(peer, peer.name, 0, false, std::nullopt);
 }
 
 void Service::State::start_remote() {
@@ -244,6 +249,10 @@ Task<void> Service::State::drain(std::shared_ptr<State> self) {
         co_return;
     }
     if (self->acceptor) self->acceptor->stop();
+    // Callers that are connected would go on calling, and it would never be quiet.
+    self->draining_ = true;
+    self->runner->offer_nothing();
+    self->announce();
     co_await CallRunner::drained(self->runner);
     co_await stop(self);
 }
@@ -288,7 +297,9 @@ void Service::State::send_handshake(Peer& peer, std::string_view joiner, std::ui
     Handshake handshake;
     handshake.type = "service" + std::string(weft_mark);
     handshake.error = error;
-    if (!error) handshake.members.emplace_back(options.name, registry->names());
+    if (!error)
+        handshake.members.emplace_back(options.name,
+                                       draining_ ? std::vector<std::string>() : registry->names());
     Buffer& out = peer.link->out();
     FrameWriter writer(out, joiner, "", "");
     write_handshake(handshake, out);

@@ -204,6 +204,40 @@ CO_TEST(Service, drains_what_it_has_begun) {
     EXPECT_EQ(result, 7);
 }
 
+CO_TEST(Service, drains_while_its_callers_go_on_calling) {
+    Service service(Options("calc").workers(4));
+    service.callback("work", []() -> Task<int> {
+        co_await sleep(1ms);
+        co_return 7;
+    });
+    service.start();
+    Client caller(at("caller", service.port()).reconnect(false));
+    auto conn = co_await caller.connect();
+    int answered = 0;
+    int not_run = 0;
+    int lost = 0;
+    const auto load = [&]() -> Task<void> {
+        while (lost + not_run < 1000) {
+            try {
+                co_await conn.rpc(5s).call<int>("work");
+                ++answered;
+            } catch (const ReceiverNotFound&) {
+                ++not_run;
+            } catch (const Disconnected& error) {
+                if (!error.sent()) co_return;
+                ++lost;
+            }
+            co_await yield();
+        }
+    };
+    std::vector<TaskHandle<void>> callers;
+    for (int i = 0; i < 8; ++i) callers.push_back(spawn(load(), "load"));
+    while (answered < 50) co_await sleep(1ms);
+    co_await timeout(5s, service.drain());
+    for (auto& one : callers) co_await std::move(one);
+    EXPECT_EQ(lost, 0);
+}
+
 // What waits for a worker comes to nothing: its caller has gone, or has given up, or its time is over.
 CO_TEST(Service, drains_when_nobody_waits_for_the_last_call_any_more) {
     for (const std::string_view why : {"gone", "cancelled", "late"}) {
