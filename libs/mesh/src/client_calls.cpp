@@ -248,6 +248,8 @@ std::optional<Place> PendingCall::place(const Frame& head, const Extension* exte
     if (extension) {
         if (!concerns(head.transmitter, extension->kind)) return std::nullopt;
         begin_parts(*extension);
+    } else if (!awaits(head.transmitter)) {
+        return std::nullopt;
     }
     if (!parts_.begun() || parts_.size() + size > state_.options.message_limit) return std::nullopt;
     return parts_.lend();
