@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the peers of the interop tests and benchmarks that Debian does not package: Python's grpcio, P4Runtime
-# messages and daffi; grpc-js; the official interop programs of Go; a tonic program.
+# messages, daffi and prometheus-client; grpc-js; the official interop programs of Go; a tonic program.
 # usage: setup_peers.sh [folder]        (default: build/peers)
 # Each part is made once, and again when its list of versions changes. Uses what scripts/setup.sh installs (Python 3,
 # npm, Go from 1.19, Rust from 1.63) or newer ones in PATH, and the package indexes of the four languages.
@@ -22,11 +22,11 @@ fresh() {
 }
 done_with() { echo "$made" >"$folder/$1.made"; }
 
-wheels=(grpcio grpcio-tools protobuf googleapis-common-protos p4runtime 'daffi[msgpack]')
+wheels=(grpcio grpcio-tools protobuf googleapis-common-protos p4runtime 'daffi[msgpack]' prometheus-client)
 if fresh venv <(echo "${wheels[@]}"); then
     # daffi's wheels are for CPython 3.10 to 3.13, so the system's.
     [ -x "$folder/venv/bin/python" ] || /usr/bin/python3 -m venv "$folder/venv"
-    "$folder/venv/bin/pip" install --quiet --disable-pip-version-check "${wheels[@]}"
+    "$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check "${wheels[@]}"
     "$folder/venv/bin/python" -c \
         'import grpc, google.protobuf; print("grpcio", grpc.__version__, "protobuf", google.protobuf.__version__)'
     done_with venv

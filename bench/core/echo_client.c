@@ -2,10 +2,10 @@
 // usage: core_bench_client <port> <connections> <milliseconds> <server's pid> [tls]
 // Prints the server's CPU microseconds a message, and messages a second.
 #define _GNU_SOURCE
+#include "raw_tcp.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,17 +54,12 @@ int main(int argc, char** argv) {
     clockid_t server_clock;
     if (clock_getcpuclockid(atoi(argv[4]), &server_clock) != 0) fail("server's clock");
 
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((unsigned short)atoi(argv[1])),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct connection* connections = calloc((size_t)count, sizeof *connections);
     const int poll = epoll_create1(0);
     for (int i = 0; i < count; ++i) {
         struct connection* c = &connections[i];
-        c->fd = socket(AF_INET, SOCK_STREAM, 0);
-        if (c->fd < 0 || connect(c->fd, (struct sockaddr*)&address, sizeof address) != 0) fail("connect");
-        const int one = 1;
-        setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        c->fd = connect_on_loopback(atoi(argv[1]));
+        if (c->fd < 0) fail("connect");
         const struct linger reset = {.l_onoff = 1};  // leaves no TIME_WAIT behind
         setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
         if (tls) {

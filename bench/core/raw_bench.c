@@ -2,10 +2,10 @@
 // usage: core_bench_raw echo | tls_echo <certificate> <key> | subprocess | subprocess_wall
 // The servers print their port and serve until they are killed.
 #define _GNU_SOURCE
+#include "raw_tcp.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -29,13 +29,12 @@ static void fail(const char* what) {
     exit(1);
 }
 
-static int listen_on_loopback(void) {
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    if (bind(fd, (struct sockaddr*)&address, size) != 0 || listen(fd, 1024) != 0) fail("listen");
-    getsockname(fd, (struct sockaddr*)&address, &size);
-    printf("%d\n", ntohs(address.sin_port));
+static int listen_and_tell(void) {
+    int port;
+    const int fd = listen_on_loopback(1024, &port);
+    if (fd < 0) fail("listen");
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    printf("%d\n", port);
     fflush(stdout);
     return fd;
 }
@@ -61,7 +60,7 @@ static int serve(struct connection* c) {
 }
 
 static void echo(SSL_CTX* tls) {
-    const int listener = listen_on_loopback();
+    const int listener = listen_and_tell();
     const int poll = epoll_create1(0);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
     epoll_ctl(poll, EPOLL_CTL_ADD, listener, &event);
@@ -79,8 +78,6 @@ static void echo(SSL_CTX* tls) {
             }
             const int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
             if (fd < 0) continue;
-            const int one = 1;
-            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
             c = calloc(1, sizeof *c);
             c->fd = fd;
             if (tls) {

@@ -5,6 +5,7 @@
 //                         protobuf (the bytes are made once), no coroutines, no library around it
 // Started as bench_case.hpp says.
 #include "bench_case.hpp"
+#include "raw_tcp.h"
 
 #include <nghttp2/nghttp2.h>
 
@@ -16,10 +17,7 @@
 #include <string>
 #include <vector>
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,41 +30,22 @@ void check(bool right) {
     if (!right) std::abort();
 }
 
-sockaddr_in loopback(int port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return address;
-}
-
-void set_options(int fd) {
-    const int on = 1;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+int not_blocking(int fd) {
+    check(fd >= 0);
     ::fcntl(fd, F_SETFL, O_NONBLOCK);
+    return fd;
 }
 
 int accept_one() {
-    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address = loopback(0);
-    socklen_t size = sizeof address;
-    check(::bind(listener, reinterpret_cast<sockaddr*>(&address), size) == 0);
-    check(::listen(listener, 1) == 0);
-    ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
-    std::printf("port %d\n", ntohs(address.sin_port));
+    int port = 0;
+    const int listener = listen_on_loopback(1, &port);
+    check(listener >= 0);
+    std::printf("port %d\n", port);
     std::fflush(stdout);
-    const int fd = ::accept(listener, nullptr, nullptr);
-    set_options(fd);
-    return fd;
+    return not_blocking(::accept(listener, nullptr, nullptr));
 }
 
-int connect_to(int port) {
-    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-    const sockaddr_in address = loopback(port);
-    check(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-    set_options(fd);
-    return fd;
-}
+int connect_to(int port) { return not_blocking(connect_on_loopback(port)); }
 
 // A socket in an epoll set of its own.
 class Socket {

@@ -1,15 +1,16 @@
 // What the kernel alone can do: an echo over TCP with epoll and no frames.
 //     raw server        sends back what it read
 //     raw client …      sequential: one write, one read; flight: batched writes, as many messages as came
-//                       back; large: sends while it receives
+//                       back; callers: one message at a time on each of 200 connections; large: sends while
+//                       it receives
+//     raw busy …        the same, but epoll_wait() never sleeps
 #include "mesh_case.hpp"
+#include "raw_tcp.h"
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -21,25 +22,12 @@ void check(bool right) {
     if (!right) std::abort();
 }
 
-sockaddr_in loopback(int port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return address;
-}
-
-void no_delay(int fd) {
-    const int on = 1;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
-
-int epoll_for(int fd) {
-    const int epoll = ::epoll_create1(0);
+void watch(int epoll, int fd) {
+    check(fd >= 0);
     epoll_event event{};
     event.events = EPOLLIN;
+    event.data.fd = fd;
     check(::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0);
-    return epoll;
 }
 
 void write_all(int fd, const char* data, std::size_t size) {
@@ -53,40 +41,82 @@ void write_all(int fd, const char* data, std::size_t size) {
 
 constexpr std::size_t room_size = 1 << 20;
 
-int serve() {
-    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address = loopback(0);
-    socklen_t size = sizeof address;
-    check(::bind(listener, reinterpret_cast<sockaddr*>(&address), size) == 0 && ::listen(listener, 1) == 0);
-    ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
-    bench::tell_port(ntohs(address.sin_port));
-    const int fd = ::accept(listener, nullptr, nullptr);
-    no_delay(fd);
-    const int epoll = epoll_for(fd);
-    std::vector<char> room(room_size);
-    epoll_event event{};
+// How long epoll_wait() sleeps: for ever, or not at all.
+int timeout = -1;
+
+int wait(int epoll, epoll_event* events, int most) {
     for (;;) {
-        ::epoll_wait(epoll, &event, 1, -1);
-        const ssize_t n = ::read(fd, room.data(), room.size());
-        if (n <= 0) return 0;
-        write_all(fd, room.data(), static_cast<std::size_t>(n));
+        const int count = ::epoll_wait(epoll, events, most, timeout);
+        if (count != 0) return count;
+    }
+}
+
+constexpr int events_at_once = 256;
+
+// Until the first connection ends.
+int serve() {
+    int port = 0;
+    const int listener = listen_on_loopback(1024, &port);
+    check(listener >= 0);
+    bench::tell_port(static_cast<std::uint16_t>(port));
+    const int epoll = ::epoll_create1(0);
+    watch(epoll, listener);
+    std::vector<char> room(room_size);
+    epoll_event events[events_at_once];
+    for (;;) {
+        const int count = wait(epoll, events, events_at_once);
+        for (int i = 0; i < count; ++i) {
+            const int fd = events[i].data.fd;
+            if (fd == listener) {
+                watch(epoll, ::accept(listener, nullptr, nullptr));
+                continue;
+            }
+            const ssize_t n = ::read(fd, room.data(), room.size());
+            if (n <= 0) return 0;
+            write_all(fd, room.data(), static_cast<std::size_t>(n));
+        }
     }
 }
 
 void sequential(int fd, bench::Case& one) {
-    const int epoll = epoll_for(fd);
+    const int epoll = ::epoll_create1(0);
+    watch(epoll, fd);
     std::vector<char> room(room_size, 'x');
     epoll_event event{};
     for (;;) {
         const auto began = bench::Clock::now();
         write_all(fd, room.data(), one.bytes());
         for (std::size_t got = 0; got < one.bytes();) {
-            ::epoll_wait(epoll, &event, 1, -1);
+            (void)wait(epoll, &event, 1);
             const ssize_t n = ::read(fd, room.data(), room.size());
             check(n > 0);
             got += static_cast<std::size_t>(n);
         }
         if (!one.count(began)) return;
+    }
+}
+
+// One small message to and fro on each of many connections.
+void callers(int fd, int port, bench::Case& one) {
+    // About what a call of this case is as a frame.
+    constexpr std::size_t size = 100;
+    const int epoll = ::epoll_create1(0);
+    const std::vector<char> message(size, 'x');
+    std::vector<char> room(room_size);
+    for (int i = 0; i < bench::Case::in_flight; ++i) {
+        if (i != 0) fd = connect_on_loopback(port);
+        check(fd >= 0);
+        watch(epoll, fd);
+        write_all(fd, message.data(), size);
+    }
+    epoll_event events[events_at_once];
+    for (;;) {
+        const int count = wait(epoll, events, events_at_once);
+        for (int i = 0; i < count; ++i) {
+            check(::read(events[i].data.fd, room.data(), room.size()) == size);
+            write_all(events[i].data.fd, message.data(), size);
+        }
+        if (!one.count_messages(static_cast<std::size_t>(count))) return;
     }
 }
 
@@ -133,17 +163,23 @@ void large(int fd, bench::Case& one) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    if (argc > 2 && std::string(argv[1]) == "busy") {
+        timeout = 0;
+        --argc;
+        ++argv;
+    }
     if (argc == 2) return serve();
     if (argc != 5) return 2;
     bench::Case one(argv[3], std::atof(argv[4]));
-    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-    const sockaddr_in address = loopback(std::atoi(argv[2]));
-    check(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-    no_delay(fd);
+    const int port = std::atoi(argv[2]);
+    const int fd = connect_on_loopback(port);
+    check(fd >= 0);
     if (one.large()) {
         large(fd, one);
     } else if (one.flight()) {
         flight(fd, one);
+    } else if (one.callers()) {
+        callers(fd, port, one);
     } else {
         sequential(fd, one);
     }

@@ -15,6 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
 // `weft mesh router` with a worker.
@@ -109,7 +110,13 @@ Task<void> MeshCommand::scenario() {
     arguments = words("top", "-n", "1", "-i", "0.1");
     result = co_await weft_mesh(arguments, port);
     EXPECT_EQ(result.status.code, 0) << result.err;
-    EXPECT_THAT(result.out, AllOf(HasSubstr("CALLS/S"), HasSubstr("worker")));
+    EXPECT_THAT(result.out, AllOf(HasSubstr("CALLS/S"), HasSubstr("worker"), HasSubstr("\nhub ")));
+
+    arguments = words("top", "-n", "1", "-i", "0.1", "--methods");
+    result = co_await weft_mesh(arguments, port);
+    EXPECT_EQ(result.status.code, 0) << result.err;
+    EXPECT_THAT(result.out, AllOf(HasSubstr("METHOD"), ContainsRegex("\nhub +multiply .* 2\n"),
+                                  ContainsRegex("\nworker +multiply .* 2\n")));
     router_->signal(2);
 }
 

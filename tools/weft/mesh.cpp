@@ -29,6 +29,7 @@ struct MeshCommand : MeshOptions {
     unsigned count = 0;
     bool nowait = false;
     bool quiet = false;
+    bool by_method = false;
 };
 using Command = std::shared_ptr<MeshCommand>;
 
@@ -184,21 +185,45 @@ Task<int> cast(Command command) {
 struct Counts {
     std::uint64_t calls = 0;
     std::uint64_t errors = 0;
+    std::uint64_t busy = 0;  // of the errors: they took no time
     double seconds = 0;
+
+    void add(const Counts& more) {
+        calls += more.calls;
+        errors += more.errors;
+        busy += more.busy;
+        seconds += more.seconds;
+    }
 };
 
-Task<Counts> counts_of(mesh::ClientConnection conn, std::string node, Duration limit) {
-    Counts out;
-    const mesh::Value stats = co_await ask(conn, "stats", std::move(node), limit);
+// By node, or by node and method.
+using Row = std::pair<std::string, std::string>;
+using Table = std::map<Row, Counts>;
+
+// Adds what `node` ("": the router) has counted.
+Task<void> count(mesh::ClientConnection conn, std::string node, Command command, Table& table) {
+    const mesh::Value stats = co_await ask(conn, "stats", node, command->limit());
     const auto* dict = stats.get_if<mesh::Dict>();
     const mesh::Value* methods = dict ? dict->find("methods") : nullptr;
-    if (const auto* each = methods ? methods->get_if<mesh::Dict>() : nullptr)
-        for (const auto& entry : each->entries) {
-            out.calls += entry.value.at("calls").as<std::uint64_t>();
-            out.errors += entry.value.at("errors").as<std::uint64_t>();
-            out.seconds += entry.value.at("seconds").as<double>();
-        }
-    co_return out;
+    const auto* each = methods ? methods->get_if<mesh::Dict>() : nullptr;
+    if (!node.empty() && !command->by_method) table[Row(node, "")];  // there, and of daffi's or without calls
+    if (!each) co_return;
+    if (node.empty()) {
+        node = stats.at("node").as<std::string>();
+        if (table.contains(Row(node, ""))) co_return;  // a service, which is its own router
+        if (!command->by_method) table[Row(node, "")];
+    }
+    Table told;
+    for (const auto& entry : each->entries) {
+        Counts counts;
+        counts.calls = entry.value.at("calls").as<std::uint64_t>();
+        counts.errors = entry.value.at("errors").as<std::uint64_t>();
+        counts.busy = entry.value.at("busy").as<std::uint64_t>();
+        counts.seconds = entry.value.at("seconds").as<double>();
+        told[Row(node, command->by_method ? entry.key.as<std::string>() : "")].add(counts);
+    }
+    // Once, whichever way it was asked.
+    for (const auto& [row, counts] : told) table[row] = counts;
 }
 
 std::string decimal(double value, int digits) {
@@ -207,33 +232,44 @@ std::string decimal(double value, int digits) {
     return text;
 }
 
+void print(const Table& before, const Table& now, const MeshCommand& command) {
+    std::size_t width = 22;
+    if (command.by_method)
+        for (const auto& [row, counts] : now) width = std::max(width, row.second.size());
+    std::cout << left("NAME", 24);
+    if (command.by_method) std::cout << left("METHOD", width + 2);
+    std::cout << right("CALLS/S", 12) << right("ERRORS/S", 12) << right("MEAN MS", 12) << right("CALLS", 14)
+              << "\n";
+    for (const auto& [row, counts] : now) {
+        const auto found = before.find(row);
+        const Counts old = found == before.end() ? Counts() : found->second;
+        const auto since = [](std::uint64_t a, std::uint64_t b) {
+            return static_cast<double>(b - std::min(a, b));
+        };
+        const double calls = since(old.calls, counts.calls);
+        const double timed = calls - since(old.busy, counts.busy);
+        std::cout << left(row.first, 24);
+        if (command.by_method) std::cout << left(row.second.empty() ? "(others)" : row.second, width + 2);
+        std::cout << right(decimal(calls / command.interval, 1), 12)
+                  << right(decimal(since(old.errors, counts.errors) / command.interval, 1), 12)
+                  << right(timed > 0 ? decimal((counts.seconds - old.seconds) / timed * 1e3, 3) : "-", 12)
+                  << right(std::to_string(counts.calls), 14) << "\n";
+    }
+    std::cout << std::endl;
+}
+
 Task<int> top(Command command) {
     mesh::Client client(command->client());
     auto conn = co_await client.connect();
-    std::map<std::string, Counts> before;
+    Table before;
     const auto pause = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(command->interval));
     for (unsigned round = 0;; ++round) {
         const auto all = conn.members();
-        std::map<std::string, Counts> now;
+        Table now;
         for (const auto& member : all)
-            if (!member.methods.empty())
-                now[member.name] = co_await counts_of(conn, member.name, command->limit());
-        if (round > 0) {
-            std::cout << left("NAME", 24) << right("CALLS/S", 12) << right("ERRORS/S", 12)
-                      << right("MEAN MS", 12) << right("CALLS", 14) << "\n";
-            for (const auto& [name, counts] : now) {
-                const Counts old = before.contains(name) ? before[name] : Counts();
-                const double calls = static_cast<double>(counts.calls - std::min(old.calls, counts.calls));
-                const double errors =
-                    static_cast<double>(counts.errors - std::min(old.errors, counts.errors));
-                const double busy = counts.seconds - old.seconds;
-                std::cout << left(name, 24) << right(decimal(calls / command->interval, 1), 12)
-                          << right(decimal(errors / command->interval, 1), 12)
-                          << right(calls > 0 ? decimal(busy / calls * 1e3, 3) : "-", 12)
-                          << right(std::to_string(counts.calls), 14) << "\n";
-            }
-            std::cout << std::endl;
-        }
+            if (!member.methods.empty()) co_await count(conn, member.name, command, now);
+        co_await count(conn, "", command, now);
+        if (round > 0) print(before, now, *command);
         if (command->count != 0 && round >= command->count) break;
         before = std::move(now);
         co_await sleep(pause);
@@ -328,11 +364,13 @@ void add_mesh_command(CLI::App& app, int& status) {
             sub.add_option("-r,--receiver", command->receivers, "Only these nodes")->expected(1, 1000);
         });
     add(*mesh, command, status, "top",
-        "What weft's workers do, again and again: calls and errors a second, time a call", top,
-        [command, timing](CLI::App& sub) {
+        "What weft's workers and router do, again and again: calls and errors a second, time a call (of a\n"
+        "router, from forwarding a request to forwarding its answer)",
+        top, [command, timing](CLI::App& sub) {
             sub.add_option("-i,--interval", command->interval, "Seconds between two looks")
                 ->capture_default_str()
                 ->check(CLI::Range(0.05, 3600.0));
+            sub.add_flag("-m,--methods", command->by_method, "A line for each method of a node");
             sub.add_option("-n,--count", command->count, "How often; 0: until Ctrl-C")->capture_default_str();
             timing(sub);
         });

@@ -72,6 +72,8 @@ Readiness& AsyncFd::write_readiness() {
 // The registration stood before the read, so what came after it is an event that is still to come.
 void AsyncFd::note_short_read() noexcept { state_->empty = state_->loop && !state_->short_reads_end; }
 
+void AsyncFd::note_input() noexcept { state_->empty = false; }
+
 bool AsyncFd::known_empty() const noexcept { return state_ && state_->empty; }
 
 void AsyncFd::close() noexcept {

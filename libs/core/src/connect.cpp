@@ -74,6 +74,7 @@ Task<std::unique_ptr<Stream>> connect(SocketAddress to) {
     UniqueFd socket(::socket(to.native_family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket) throw_connect_error(errno, to);
     detail::set_no_delay(socket.get(), to);
+    detail::avoid_pacing(socket.get(), to);
     AsyncFd fd(std::move(socket));
 
     int error = start_connect(fd.get(), to);

@@ -135,6 +135,7 @@ Listener::Listener(const SocketAddress& address, const ListenOptions& options)
             state_->inode = file.st_ino;
         }
     }
+    detail::avoid_pacing(socket.get(), address);  // its connections inherit that
     if (::listen(socket.get(), options.backlog_) != 0) fail(errno);
     state_->local = detail::local_address_of(socket.get());
     state_->socket = AsyncFd(std::move(socket));

@@ -1,3 +1,5 @@
+#include "busy_poll.hpp"
+
 #include <weft/core/error.hpp>
 #include <weft/core/gather.hpp>
 #include <weft/core/loop.hpp>
@@ -54,6 +56,7 @@ struct Loop::Backend final : FdHandler {
     TimerWheel wheel;
     std::array<epoll_event, events_per_poll> events;
     int event_count = 0;
+    detail::BusyPoll busy_poll;
 
     std::mutex mutex;
     std::vector<UniqueFunction> posted;  // guarded by mutex
@@ -62,6 +65,27 @@ struct Loop::Backend final : FdHandler {
     void on_events(std::uint32_t) noexcept override {
         std::uint64_t count;
         [[maybe_unused]] const auto n = ::read(doorbell.get(), &count, sizeof count);
+    }
+
+    int look() noexcept {
+        const int count = ::epoll_wait(epoll.get(), events.data(), events_per_poll, 0);
+        return std::max(count, 0);
+    }
+
+    // Looks for events until `timeout_ms` (-1: for ever) have passed.
+    int wait(int timeout_ms) noexcept {
+        if (timeout_ms == 0) return look();
+        if (const Duration budget = busy_poll.budget(); budget > Duration::zero()) {
+            const TimePoint end = Clock::now() + budget;
+            do {
+                const int count = look();
+                if (count != 0 || rung.load()) return busy_poll.found(), count;
+            } while (Clock::now() < end);
+            busy_poll.missed();
+        }
+        const detail::BusyPoll::Sleep sleep(busy_poll);
+        const int count = ::epoll_wait(epoll.get(), events.data(), events_per_poll, timeout_ms);
+        return std::max(count, 0);  // EINTR: a signal handler of the program ran
     }
 };
 
@@ -152,6 +176,8 @@ void Loop::arm_after(Timer& timer, Duration delay) noexcept {
     arm(timer, delay > TimePoint::max() - from ? TimePoint::max() : from + delay);
 }
 
+void Loop::busy_poll(std::optional<Duration> limit) noexcept { backend_->busy_poll.set_limit(limit); }
+
 void Loop::add_fd(int fd, FdHandler& handler) {
     epoll_event event{};
     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
@@ -205,8 +231,7 @@ void Loop::poll(bool block) {
                 std::clamp<std::int64_t>(std::chrono::ceil<milliseconds>(left).count(), 0, INT_MAX));
         }
     }
-    b.event_count = ::epoll_wait(b.epoll.get(), b.events.data(), events_per_poll, timeout_ms);
-    if (b.event_count < 0) b.event_count = 0;  // EINTR: a signal handler of the program ran
+    b.event_count = b.wait(timeout_ms);
     if (jump && b.event_count == 0) {
         const TimePoint next = epoch_ + milliseconds(b.wheel.next_tick());
         now_ = std::max(now_, next);

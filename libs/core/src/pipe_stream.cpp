@@ -1,50 +1,19 @@
 #include "pipe_stream.hpp"
 
+#include "without_sigpipe.hpp"
+
 #include <weft/core/async_fd.hpp>
 #include <weft/core/error.hpp>
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
-#include <ctime>
 
-#include <pthread.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 namespace weft::detail {
 
 namespace {
-
-// A write to a pipe without reader raises SIGPIPE, and MSG_NOSIGNAL is for sockets only. The signal is sent
-// to the writing thread, so blocking it there and taking it out again leaves no trace.
-class WithoutSigpipe {
-public:
-    WithoutSigpipe() noexcept {
-        sigset_t pending;
-        ::sigpending(&pending);
-        was_pending_ = sigismember(&pending, SIGPIPE) == 1;
-        sigemptyset(&pipe_);
-        sigaddset(&pipe_, SIGPIPE);
-        ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
-    }
-    ~WithoutSigpipe() {
-        const int error = errno;
-        const timespec now{};
-        if (!was_pending_)
-            while (::sigtimedwait(&pipe_, nullptr, &now) < 0 && errno == EINTR) {
-            }
-        ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-        errno = error;
-    }
-    WithoutSigpipe(const WithoutSigpipe&) = delete;
-    WithoutSigpipe& operator=(const WithoutSigpipe&) = delete;
-
-private:
-    sigset_t pipe_;
-    sigset_t before_;
-    bool was_pending_;
-};
 
 class PipeStream final : public Stream {
 public:

@@ -4,11 +4,15 @@
 #include <weft/core/error.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
+#include <string_view>
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -77,10 +81,18 @@ Readiness& SocketStream::write_readiness() {
     return socket_.write_readiness();
 }
 
-void SocketStream::expect(std::size_t bytes) noexcept {
+bool SocketStream::expect(std::size_t bytes) noexcept {
     // Unix sockets know no such mark when they are polled.
+    if (!tcp_ || socket_.get() < 0) return false;
     const int mark = static_cast<int>(std::min<std::size_t>(bytes, 1 << 30));
-    if (tcp_ && socket_.get() >= 0) ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof mark);
+    return ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof mark) == 0;
+}
+
+std::size_t SocketStream::waiting() noexcept {
+    int bytes = 0;
+    if (::ioctl(socket_.get(), SIOCINQ, &bytes) != 0 || bytes <= 0) return 0;
+    socket_.note_input();  // its event is still to come
+    return static_cast<std::size_t>(bytes);
 }
 
 void SocketStream::shutdown_write() {
@@ -108,6 +120,16 @@ void set_no_delay(int socket, const SocketAddress& address) noexcept {
     const int one = 1;
     // Fails only when the peer has gone already, which the first read tells.
     ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
+void avoid_pacing(int socket, const SocketAddress& address) noexcept {
+    if (!address.is_ip() || !address.is_loopback()) return;
+    std::array<char, 16> name{};  // TCP_CA_NAME_MAX
+    socklen_t size = name.size();
+    if (::getsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, name.data(), &size) != 0) return;
+    if (!std::string_view(name.data()).starts_with("bbr")) return;
+    constexpr std::string_view reno = "reno";
+    ::setsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, reno.data(), reno.size());
 }
 
 std::string peer_text(const SocketAddress& peer, const SocketAddress& local) {

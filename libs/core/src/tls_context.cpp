@@ -212,6 +212,11 @@ TlsContext&& TlsContext::accept_truncation(bool on) && noexcept {
 
 void TlsContext::replace_identity(TlsIdentity identity) { state_->use_identity(*identity.state_); }
 
+void TlsContext::session_tickets(bool on) {
+    const std::lock_guard lock(state_->mutex);
+    SSL_CTX_set_num_tickets(state_->context.get(), on ? 1 : 0);
+}
+
 bool TlsContext::is_server() const noexcept { return state_->is_server; }
 
 }  // namespace weft

@@ -68,7 +68,7 @@ struct TlsContext::State {
     void use_identity(const TlsIdentity::State& identity);
 
     detail::SslContextPtr context;
-    std::mutex mutex;                 // guards context against replace_identity() beside make_ssl()
+    std::mutex mutex;                 // guards context against what is changed beside make_ssl()
     std::vector<unsigned char> alpn;  // as alpn_wire() has it
     Duration handshake_timeout = default_handshake_timeout;
     std::optional<TlsClientCertificate> client_certificate;  // of a server: whether it asks

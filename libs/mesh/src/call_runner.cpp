@@ -13,12 +13,20 @@ namespace {
 
 // Distinct method names that are counted on their own.
 constexpr std::size_t max_method_stats = 4096;
+// Of a node, see valid_name().
+constexpr std::size_t max_name_size = 255;
 // Requests that come in parts at a time.
 constexpr std::size_t max_incoming = 1024;
 
 Failure not_found(const std::string& node, std::string_view function) {
     return make_failure("ReceiverNotFound", "daffi.exceptions",
                         node + " has no callback '" + std::string(function) + "'");
+}
+
+void count_busy(MethodStats& stats) noexcept {
+    ++stats.calls;
+    ++stats.errors;
+    ++stats.busy;
 }
 
 }  // namespace
@@ -55,13 +63,20 @@ void CallRunner::tell(const std::shared_ptr<Link>& link, const Frame& request) {
         refuse(link, request, make_failure("EncodeError", "weft.mesh", "the answer is larger than 32 MiB"));
 }
 
+bool CallRunner::refuse_leaving(const std::shared_ptr<Link>& link, const Frame& request) {
+    if (!leaving_ || request.function.starts_with(own_prefix)) return false;
+    refuse(link, request, make_failure("ReceiverNotFound", "daffi.exceptions", node_ + " is leaving"));
+    return true;
+}
+
 void CallRunner::accept(const std::shared_ptr<Link>& link, const Frame& request) {
+    if (refuse_leaving(link, request)) return;
     CallInfo info;
     info.caller = request.transmitter;
     info.function = request.function;
     info.serde = request.header.serde;
     auto payload = link->take_payload();
-    take(link, request, std::move(info), payload ? &*payload : nullptr);
+    take(link, request, std::move(info), payload ? &payload->bytes : nullptr);
 }
 
 void CallRunner::take(const std::shared_ptr<Link>& link, const Frame& request, CallInfo info,
@@ -98,14 +113,15 @@ void CallRunner::take(const std::shared_ptr<Link>& link, const Frame& request, C
         return;
     }
     if (queued_bytes_ + call.size > queue_bytes_max_ && !queue_.empty()) {
-        ++call.stats->busy;
+        count_busy(stats->second);
         refuse(link, request,
                make_failure("Busy", "weft.mesh", node_ + " has no room for the call: its queue is full"));
         return;
     }
     const std::size_t size = call.size;
+    call.number = ++last_number_;
     if (!queue_.try_put(std::move(call))) {
-        ++stats->second.busy;
+        count_busy(stats->second);
         refuse(link, request,
                make_failure(
                    "Busy", "weft.mesh",
@@ -125,8 +141,8 @@ void CallRunner::run_now(Call call) {
     if (traced) set_traceparent(call.info.traceparent);
     try {
         Value result = call.callback->call(std::move(call.args), call.info);
-        ++call.stats->calls;
         reply(call, std::move(result));
+        ++call.stats->calls;
     } catch (...) {
         fail(call, std::current_exception());
     }
@@ -156,8 +172,8 @@ Task<std::exception_ptr> CallRunner::finish(std::shared_ptr<CallRunner> self, Ca
     std::exception_ptr error;
     try {
         Value result = co_await run(*self, call);
-        ++call.stats->calls;
         self->reply(call, std::move(result));
+        ++call.stats->calls;
     } catch (const Cancelled&) {
         if (!scope.claim()) {
             error = std::current_exception();
@@ -178,6 +194,36 @@ Task<std::exception_ptr> CallRunner::finish(std::shared_ptr<CallRunner> self, Ca
     co_return error;
 }
 
+bool CallRunner::unwanted(const Call& call) {
+    last_taken_ = call.number;
+    bool cancelled = false;
+    if (!cancelled_.empty() && call.header.wants_reply) {
+        const auto found = cancelled_.find(call.key());
+        if (found != cancelled_.end()) {
+            cancelled = call.number < found->second;  // else it is a later one, of the same id
+            cancelled_.erase(found);
+        }
+    }
+    if (queue_.empty()) cancelled_.clear();
+    // Nobody waits for the answer any more.
+    if (call.link->closed()) return true;
+    if (cancelled) {
+        fail(call,
+             std::make_exception_ptr(RemoteError("CancelledError", "the caller has cancelled the call")));
+        return true;
+    }
+    if (call.deadline == TimePoint{} || call.deadline > Loop::current().now()) return false;
+    // The caller has given up, but a router counts what this node has to answer.
+    fail(call, std::make_exception_ptr(TimeoutError("the caller's time limit has passed")));
+    return true;
+}
+
+void CallRunner::settle() noexcept {
+    if (running_ != 0 || !queue_.empty()) return;
+    quiet_.set();
+    quiet_.clear();
+}
+
 Task<void> CallRunner::work(std::shared_ptr<CallRunner> self) {
     bool traced = false;
     for (;;) {
@@ -192,20 +238,8 @@ Task<void> CallRunner::work(std::shared_ptr<CallRunner> self) {
         --self->idle_;
         if (!call) co_return;
         self->queued_bytes_ -= call->size;
-        if (!self->cancelled_.empty()) {
-            const bool unwanted = self->cancelled_.erase(call->key()) != 0;
-            if (self->queue_.empty()) self->cancelled_.clear();
-            if (unwanted) {
-                self->fail(*call, std::make_exception_ptr(
-                                      RemoteError("CancelledError", "the caller has cancelled the call")));
-                continue;
-            }
-        }
-        // Nobody waits for the answer any more.
-        if (call->link->closed()) continue;
-        if (call->deadline != TimePoint{} && call->deadline <= Loop::current().now()) {
-            // The caller has given up, but a router counts what this node has to answer.
-            self->fail(*call, std::make_exception_ptr(TimeoutError("the caller's time limit has passed")));
+        if (self->unwanted(*call)) {
+            self->settle();
             continue;
         }
         if (traced || !call->info.traceparent.empty()) set_traceparent(call->info.traceparent);
@@ -216,10 +250,7 @@ Task<void> CallRunner::work(std::shared_ptr<CallRunner> self) {
         --self->running_;
         call->stats->time += Clock::now() - begin;
         if (error) self->fail(*call, error);
-        if (self->running_ == 0 && self->queue_.empty()) {
-            self->quiet_.set();
-            self->quiet_.clear();
-        }
+        self->settle();
         // A callback may end with somebody else's cancellation; one of this task ends the worker.
         if (self->stopped_ || weft::detail::current_task().cancel_requests() != 0) co_return;
     }
@@ -321,6 +352,7 @@ void CallRunner::add_stats(NodeStats& stats) const {
 
 void CallRunner::extension(const std::shared_ptr<Link>& link, const Frame& frame,
                            const Extension& extension) {
+    if (frame.transmitter.size() > max_name_size) return;  // no node's, and may be kept
     const Key key(link.get(), frame.transmitter, frame.header.id);
     switch (extension.kind) {
         case ExtKind::request:
@@ -343,6 +375,7 @@ void CallRunner::extension(const std::shared_ptr<Link>& link, const Frame& frame
 
 void CallRunner::take_extended(const std::shared_ptr<Link>& link, const Frame& frame,
                                const Extension& extension) {
+    if (refuse_leaving(link, frame)) return;
     CallInfo info;
     info.caller = frame.transmitter;
     info.function = frame.function;
@@ -374,7 +407,7 @@ void CallRunner::take_extended(const std::shared_ptr<Link>& link, const Frame& f
     incoming.function = frame.function;
     incoming.info = std::move(info);
     incoming.size = static_cast<std::size_t>(size);
-    incoming.data.reserve(incoming.size);  // pages come with the bytes
+    incoming.parts.begin(incoming.size);
     incoming_bytes_ += incoming.size;
 }
 
@@ -383,7 +416,7 @@ void CallRunner::take_part(const std::shared_ptr<Link>& link, const Frame& frame
     const auto it = incoming_.find(Key(link.get(), frame.transmitter, frame.header.id));
     if (it == incoming_.end()) return;
     Incoming& incoming = it->second;
-    if (incoming.data.size() + extension.data.size() > incoming.size) {
+    if (incoming.parts.size() + extension.data.size() > incoming.size) {
         Frame request = frame;
         request.header = incoming.header;
         request.function = incoming.function;
@@ -393,9 +426,9 @@ void CallRunner::take_part(const std::shared_ptr<Link>& link, const Frame& frame
         incoming_.erase(it);
         return;
     }
-    incoming.data.insert(incoming.data.end(), extension.data.begin(), extension.data.end());
+    incoming.parts.take(*link, extension.data);
     incoming.receipts.took(extension.data.size(), *link, frame.header.id, true, node_, frame.transmitter);
-    if (incoming.data.size() < incoming.size) return;
+    if (incoming.parts.size() < incoming.size) return;
     auto done = incoming_.extract(it);
     Incoming& whole = done.mapped();
     incoming_bytes_ -= whole.size;
@@ -404,8 +437,15 @@ void CallRunner::take_part(const std::shared_ptr<Link>& link, const Frame& frame
     request.transmitter = whole.info.caller;
     request.receiver = node_;
     request.function = whole.function;
-    request.data = whole.data;
-    take(link, request, whole.info, &whole.data);
+    Bytes data = whole.parts.finish();
+    request.data = data;
+    take(link, request, whole.info, &data);
+}
+
+std::optional<Place> CallRunner::place(const Link& link, const Frame& head, std::size_t size) {
+    const auto it = incoming_.find(Key(&link, head.transmitter, head.header.id));
+    if (it == incoming_.end() || it->second.parts.size() + size > it->second.size) return std::nullopt;
+    return it->second.parts.lend();
 }
 
 void CallRunner::take_item(const Key& key, const Frame& frame, const Extension& extension) {
@@ -437,12 +477,21 @@ void CallRunner::cancel(const std::shared_ptr<Link>& link, const Key& key) {
         return send_failure(*link, node_, request, std::get<1>(key), {}, Serde::json, failure);
     }
     for (Running* running : running_calls_) {
-        if (running->call->key() != key || running->cancelled) continue;
+        const Call& call = *running->call;
+        if (running->cancelled || !call.header.wants_reply || call.key() != key) continue;
         running->cancelled = true;
         running->scope->reschedule(Duration::zero());
         return;
     }
-    if (!queue_.empty()) cancelled_.insert(key);
+    // Whether it waits at all is not known: it may have been answered meanwhile. More than can wait are not
+    // remembered.
+    if (queue_.empty()) return;
+    if (cancelled_.size() >= queue_.capacity() && pruned_at_ != last_taken_) {
+        pruned_at_ = last_taken_;
+        std::erase_if(cancelled_, [&](const auto& one) { return one.second <= last_taken_ + 1; });
+    }
+    if (cancelled_.size() >= queue_.capacity()) return;
+    cancelled_.insert_or_assign(key, last_number_ + 1);
 }
 
 void CallRunner::forget_if(const std::function<bool(const Link*, std::string_view)>& gone) noexcept {

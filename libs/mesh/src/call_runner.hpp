@@ -20,7 +20,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -49,10 +48,14 @@ public:
     void accept(const std::shared_ptr<Link>& link, const Frame& request);
     // An extension frame that a caller sent.
     void extension(const std::shared_ptr<Link>& link, const Frame& frame, const Extension& extension);
+    // See LinkHandler::place(), for a part of a request.
+    [[nodiscard]] std::optional<Place> place(const Link& link, const Frame& head, std::size_t size);
     // A link has ended: what its callers asked for is cancelled, when they are weft's.
     void forget(const Link& link) noexcept;
     // A caller has left, says the router.
     void forget(std::string_view caller) noexcept;
+    // Calls that come from now on find no callback.
+    void offer_nothing() noexcept { leaving_ = true; }
     // Cancels what runs and forgets what waits.
     void stop() noexcept;
     // Lets go of the callbacks, for `empty`.
@@ -76,6 +79,7 @@ private:
         std::size_t size = 0;
         TimePoint deadline{};  // epoch: none
         MethodStats* stats = nullptr;
+        std::uint64_t number = 0;  // in the order of coming
 
         [[nodiscard]] Key key() const { return Key(link.get(), info.caller, header.id); }
     };
@@ -92,7 +96,7 @@ private:
         std::string function;
         CallInfo info;
         std::size_t size = 0;
-        Bytes data;
+        PartsReceived parts;
         PartReceipts receipts;
     };
 
@@ -100,6 +104,10 @@ private:
     static Task<Value> run(CallRunner& self, Call& call);
     // Runs one call; gives its error.
     static Task<std::exception_ptr> finish(std::shared_ptr<CallRunner> self, Call& call);
+    // A call from the queue that is not to be run, and has been answered where anybody waits for that.
+    bool unwanted(const Call& call);
+    // Tells those who drain when nothing runs or waits.
+    void settle() noexcept;
     // `payload`: what request.data points to, when it may be taken over.
     void take(const std::shared_ptr<Link>& link, const Frame& request, CallInfo info,
               Bytes* payload = nullptr);
@@ -112,6 +120,8 @@ private:
     void reply(const Call& call, Value result);
     void fail(const Call& call, std::exception_ptr error);
     void refuse(const std::shared_ptr<Link>& link, const Frame& request, const Failure& failure);
+    // Whether the call finds nothing here, and has been told so.
+    bool refuse_leaving(const std::shared_ptr<Link>& link, const Frame& request);
     void forget_if(const std::function<bool(const Link*, std::string_view)>& gone) noexcept;
 
     std::string node_;
@@ -126,7 +136,11 @@ private:
     std::vector<Running*> running_calls_;
     std::map<Key, Incoming> incoming_;
     std::map<Key, std::shared_ptr<detail::DuplexState>> streams_;
-    std::set<Key> cancelled_;  // of those that wait in the queue
+    // Of those that wait in the queue: the calls of that key with lower numbers.
+    std::map<Key, std::uint64_t> cancelled_;
+    std::uint64_t last_number_ = 0;
+    std::uint64_t last_taken_ = 0;  // from the queue
+    std::uint64_t pruned_at_ = 0;   // last_taken_, when cancelled_ was last looked through
     PartSenders senders_;
     std::size_t idle_ = 0;     // workers that wait
     std::size_t running_ = 0;  // calls taken and not finished
@@ -134,6 +148,7 @@ private:
     std::size_t incoming_bytes_ = 0;
     detail::NameMap<MethodStats> stats_;
     Event quiet_;
+    bool leaving_ = false;
     bool stopped_ = false;
 };
 

@@ -52,8 +52,8 @@ void Client::on_member_added(std::function<void(std::string)> f) {
     });
 }
 void Client::on_member_removed(std::function<void(std::string)> f) {
-    on_event([f = std::move(f)](const MemberEvent& e) {
-        if (e.kind != MemberEvent::Kind::joined) f(e.name);
+    on_event([f = std::move(f), state = state_.get()](const MemberEvent& e) {
+        if (e.kind != MemberEvent::Kind::joined && e.name != state->options.name) f(e.name);
     });
 }
 NodeStats Client::stats() const {

@@ -9,18 +9,39 @@
 
 namespace weft::mesh::detail {
 
-std::uint16_t ClientState::next_id(bool wants_reply) {
-    constexpr std::size_t ids = 65535;
-    if (wants_reply && pending.size() + given_up_.size() >= ids) {
-        // Answers that have not come by now never will, or will be taken for another's: only when every id is
-        // in use are they used again.
-        given_up_ = IdTable<bool>();
-        if (pending.size() >= ids) throw BusyError("65535 calls are in flight on this connection");
-    }
-    do {
-        ++last_id_;
-    } while (last_id_ == 0 || (wants_reply && (pending.get(last_id_) || given_up_.get(last_id_))));
+namespace {
+constexpr std::size_t all_ids = 65535;  // but 0, which is the server's own
+}
+
+std::uint16_t ClientState::any_id() noexcept {
+    if (++last_id_ == 0) ++last_id_;
     return last_id_;
+}
+
+std::uint16_t ClientState::next_id(std::string_view receiver) {
+    const auto found = [&](auto usable) {
+        for (std::size_t i = 0; i < all_ids; ++i)
+            if (any_id(); !pending.get(last_id_) && usable(last_id_)) return true;
+        return false;
+    };
+    if (pending.size() >= all_ids) return 0;
+    if (found([&](std::uint16_t id) { return given_up_.get(id) == 0 && !doubtful_.get(id); }))
+        return last_id_;
+    doubtful_ = IdTable<bool>();
+    if (found([&](std::uint16_t id) { return given_up_.get(id) == 0; })) return last_id_;
+    const auto member = members.find(receiver);
+    if (member == members.end()) return 0;
+    // Who answers is told apart by its name.
+    const auto other = [&](std::uint32_t asked) { return asked != several && asked != member->second.order; };
+    return found([&](std::uint16_t id) { return other(given_up_.get(id)); }) ? last_id_ : 0;
+}
+
+void ClientState::late(const Frame& frame) noexcept {
+    ++stats.dropped;
+    const std::uint16_t id = frame.header.id;
+    doubtful_.erase(id);
+    const auto member = members.find(frame.transmitter);
+    if (member != members.end() && given_up_.get(id) == member->second.order) given_up_.erase(id);
 }
 
 std::uint16_t ClientState::send_request(Link& to, std::string& receiver, const Invocation& invocation,
@@ -31,7 +52,15 @@ std::uint16_t ClientState::send_request(Link& to, std::string& receiver, const I
         throw BusyError("call " + invocation.function + ": " + std::to_string(to.queued()) +
                         " bytes wait to be sent already");
     FrameHeader header;
-    header.id = next_id(wants_reply);
+    header.id = wants_reply ? next_id(receiver) : any_id();
+    if (header.id == 0)
+        throw BusyError(
+            "call " + invocation.function + ": " +
+            (pending.size() >= all_ids
+                 ? "65535 calls are in flight on this connection"
+                 : "all 65535 ids of this connection belong to calls in flight, and to calls that "
+                   "were given up and that " +
+                       receiver + " may still answer"));
     header.flag = Flag::request;
     header.serde = spec.serde;
     header.wants_reply = wants_reply;
@@ -133,7 +162,7 @@ void ClientState::send_in_parts(const std::string& receiver, const Invocation& i
     runner->senders().start(std::move(message));
 }
 
-void ClientState::forget(std::uint16_t id, const std::string& receiver, bool answered,
+void ClientState::forget(std::uint16_t id, const std::string& receiver, std::uint32_t order, bool answered,
                          SharedId* shared) noexcept {
     if (shared) shared->erase(shared->find(receiver));
     if (shared && !shared->empty()) {
@@ -141,14 +170,22 @@ void ClientState::forget(std::uint16_t id, const std::string& receiver, bool ans
     } else {
         pending.erase(id);
     }
-    if (const auto it = members.find(receiver); it != members.end() && it->second.in_flight != 0)
-        --it->second.in_flight;
-    if (!link) return;
-    runner->senders().drop(*link, receiver, id, true);
+    const auto member = members.find(receiver);
+    const bool there = member != members.end() && member->second.order == order;
+    if (there && member->second.in_flight != 0) --member->second.in_flight;
+    if (link) runner->senders().drop(*link, receiver, id, true);
     if (answered) return;
     try {
-        given_up_.set(id, true);
-        if (!speaks_weft(receiver)) return;
+        if (shared) {
+            doubtful_.set(
+                id, true);  // several may answer; one id for each cast that somebody did not is too many
+        } else if (there) {
+            given_up_.set(id, given_up_.get(id) == 0 ? order : several);
+        } else if (receiver.empty() || receiver == any_worker) {
+            doubtful_.set(id, true);
+        }
+        // else it has left, and with it what it would have answered
+        if (!link || !speaks_weft(receiver)) return;
         FrameHeader header;
         header.id = id;
         header.wants_reply = true;
@@ -162,19 +199,26 @@ PendingCall::PendingCall(ClientState& state, std::uint16_t id, std::string& rece
     : state_(state), shared_(shared), receiver_(receiver), begin_(begin), id_(id) {
     state.pending.set(id, this);
     if (shared) shared->emplace(receiver, this);
-    if (const auto it = state.members.find(receiver); it != state.members.end()) ++it->second.in_flight;
+    count();
+}
+
+void PendingCall::count() noexcept {
+    const auto member = state_.members.find(receiver_);
+    if (member == state_.members.end()) return;
+    ++member->second.in_flight;
+    order_ = member->second.order;
 }
 
 PendingCall::~PendingCall() {
     disarm();
-    if (!done_) state_.forget(id_, receiver_, false, shared_);
+    if (!done_) state_.forget(id_, receiver_, order_, false, shared_);
 }
 
 void PendingCall::finish(End end) noexcept {
     end_ = end;
     done_ = true;
     disarm();
-    state_.forget(id_, receiver_, end == End::answered || end == End::failed, shared_);
+    state_.forget(id_, receiver_, order_, end == End::answered || end == End::failed, shared_);
     if (waiting()) wake();
 }
 
@@ -184,10 +228,12 @@ void PendingCall::answer(Link& link, const Frame& frame) noexcept {
             failure = decode_failure(frame.header.serde, frame.header.is_bytes, frame.data);
             return finish(End::failed);
         }
-        auto payload = link.take_payload();
-        if (!parts_.empty()) {
-            parts_.insert(parts_.end(), frame.data.begin(), frame.data.end());
-            payload = std::move(parts_);
+        std::optional<Bytes> payload;
+        if (parts_.begun()) {
+            parts_.take(link, frame.data);
+            payload = parts_.finish();
+        } else if (auto place = link.take_payload()) {
+            payload = std::move(place->bytes);
         }
         if (payload && frame.header.serde == Serde::opaque && frame.header.is_bytes) {
             value = std::move(*payload);
@@ -207,8 +253,29 @@ PendingCall* PendingCall::of(std::string_view worker) noexcept {
     return it == shared_->end() ? nullptr : it->second;
 }
 
+bool PendingCall::awaits(std::string_view transmitter) const noexcept {
+    // A server that answers for somebody else may leave the name out.
+    return transmitter == receiver_ || transmitter.empty() || receiver_.empty() || receiver_ == any_worker;
+}
+
 bool PendingCall::concerns(std::string_view worker, ExtKind kind) const noexcept {
     return receiver_ == worker || (kind == ExtKind::taken && receiver_ == any_worker);
+}
+
+void PendingCall::begin_parts(const Extension& first) {
+    if (!parts_.begun())
+        parts_.begin(std::min(static_cast<std::size_t>(first.number("size")), state_.options.message_limit));
+}
+
+std::optional<Place> PendingCall::place(const Frame& head, const Extension* extension, std::size_t size) {
+    if (extension) {
+        if (!concerns(head.transmitter, extension->kind)) return std::nullopt;
+        begin_parts(*extension);
+    } else if (!awaits(head.transmitter)) {
+        return std::nullopt;
+    }
+    if (!parts_.begun() || parts_.size() + size > state_.options.message_limit) return std::nullopt;
+    return parts_.lend();
 }
 
 void PendingCall::extension(const Frame& frame, const Extension& extension) {
@@ -220,10 +287,8 @@ void PendingCall::extension(const Frame& frame, const Extension& extension) {
                                 std::to_string(state_.options.message_limit) + " bytes"));
                 return finish(End::refused);
             }
-            if (parts_.empty() && parts_.capacity() == 0)
-                parts_.reserve(std::min(static_cast<std::size_t>(extension.number("size")),
-                                        state_.options.message_limit));  // pages come with the bytes
-            parts_.insert(parts_.end(), extension.data.begin(), extension.data.end());
+            begin_parts(extension);
+            parts_.take(*state_.link, extension.data);
             return receipts_.took(extension.data.size(), *state_.link, id_, false, state_.options.name,
                                   receiver_);
         case ExtKind::got:
@@ -231,9 +296,7 @@ void PendingCall::extension(const Frame& frame, const Extension& extension) {
                                                 static_cast<std::size_t>(extension.number("n")));
         case ExtKind::taken: {
             receiver_ = frame.transmitter;
-            const auto member = state_.members.find(receiver_);
-            if (member != state_.members.end()) ++member->second.in_flight;
-            return;
+            return count();
         }
         case ExtKind::credit:
             if (stream) stream->credit(static_cast<std::size_t>(extension.number("n")));
@@ -257,6 +320,15 @@ void PendingCall::lose(const std::string& why, std::uint64_t written) noexcept {
     reason = why;
     sent = written > begin_;
     finish(End::lost);
+}
+
+void PendingCall::desert() noexcept {
+    try {
+        failure =
+            make_failure("TransmissionFailure", "daffi.exceptions", receiver_ + " left before it answered");
+    } catch (...) {  // no memory: an error without a name is one, too
+    }
+    finish(End::failed);
 }
 
 namespace {

@@ -15,9 +15,6 @@ namespace weft::mesh::detail {
 
 namespace {
 
-// Larger messages go through a router in parts.
-constexpr std::size_t whole_through_router = std::size_t{1} << 20;
-
 std::string_view as_text(std::span<const std::byte> data) noexcept {
     return {reinterpret_cast<const char*>(data.data()), data.size()};
 }
@@ -112,10 +109,8 @@ Task<void> ClientState::begin(std::shared_ptr<ClientState> self, std::unique_ptr
     auto link = std::make_shared<Link>(std::move(stream), LinkRole::client, self->options.stall_limit);
     // daffi reads the nine bytes with one read(): they leave together with what follows.
     link->out().append(syn);
-    self->last_id_ = 1;
     self->introduce(*link, 1);
     link->limit_frames(max_frame);
-    link->separate_payloads();
     // A router of weft's sends its first extension before its answer.
     link->take_extensions();
     self->weft_members_.clear();
@@ -158,7 +153,7 @@ void ClientState::introduce(Link& to, std::uint16_t id) {
 void ClientState::announce() {
     if (!link) return;
     if (peer_is_weft_) {
-        introduce(*link, next_id(false));
+        introduce(*link, any_id());
     } else {
         // daffi's router evicts a connection that shakes hands twice.
         link->close("connecting again to announce new callbacks");
@@ -313,7 +308,8 @@ void ClientState::set_member(Member&& member, bool tell) {
     const bool is_new = it == members.end();
     if (is_new) {
         it = members.emplace(member.name, MemberEntry()).first;
-        it->second.order = ++joins_;
+        if (++joins_ == several) joins_ = 1;
+        it->second.order = joins_;
     }
     const std::string name = member.name;
     it->second.member = std::move(member);
@@ -323,7 +319,20 @@ void ClientState::set_member(Member&& member, bool tell) {
 void ClientState::remove_member(const std::string& name, MemberEvent::Kind kind, const std::string& reason) {
     const auto it = members.find(name);
     if (it == members.end()) return;
+    // It answers no more: what it had was answered before.
+    const std::uint32_t order = it->second.order;
+    given_up_.for_each([&](std::uint16_t id, std::uint32_t asked) {
+        if (asked == order) given_up_.erase(id);
+    });
     members.erase(it);
+    if (!peer_is_weft_) {
+        // A router of daffi's says nothing about the calls that it had.
+        std::vector<PendingCall*> calls;
+        pending.for_each([&](std::uint16_t, PendingCall* call) {
+            if (call->order() == order) calls.push_back(call);
+        });
+        for (PendingCall* call : calls) call->desert();
+    }
     if (const auto weft = weft_members_.find(name); weft != weft_members_.end()) {
         weft_members_.erase(weft);
         runner->forget(name);
@@ -441,6 +450,12 @@ void ClientState::event(const Frame& frame) {
     }
 }
 
+void ClientState::evicted(std::string_view who, const std::string& reason) {
+    if (who != options.name) return remove_member(std::string(who), MemberEvent::Kind::evicted, reason);
+    options.log(options.name + ": the connection before was given up: " + reason);
+    events.tell(MemberEvent(MemberEvent::Kind::evicted, options.name, reason));
+}
+
 void ClientState::on_frame(Link& from, const Frame& frame) {
     ++stats.frames;
     stats.bytes += frame.header.frame_size();
@@ -456,14 +471,9 @@ void ClientState::on_frame(Link& from, const Frame& frame) {
             return;
         case Flag::response:
         case Flag::error:
-            if (PendingCall* call = find_call(frame)) {
-                call->answer(from, frame);
-            } else {
-                // Too late, or never asked for.
-                ++stats.dropped;
-                given_up_.erase(frame.header.id);
-            }
-            return;
+            if (PendingCall* call = find_call(frame); call && call->awaits(frame.transmitter))
+                return call->answer(from, frame);
+            return late(frame);
     }
 }
 
@@ -481,7 +491,7 @@ std::size_t ClientState::whole_limit(const Link& on, std::string_view member) co
     if (&on != link.get() || !speaks_weft(member)) return SIZE_MAX;
     if (on.max_frame() < header_size + max_message_size) return on.max_frame() / 2;
     // A router would have to hold a frame until it has all of it; parts go on as they come.
-    return peer_is_service_ ? max_message_size - max_metadata_size : whole_through_router;
+    return peer_is_service_ ? max_message_size - max_metadata_size : part_size;
 }
 
 bool ClientState::inspect(std::string_view what, Value& out) const {
@@ -492,6 +502,16 @@ bool ClientState::inspect(std::string_view what, Value& out) const {
     runner->add_stats(all);
     out = describe(all);
     return true;
+}
+
+std::optional<Place> ClientState::place(Link& from, const Frame& head, const Extension* extension,
+                                        std::size_t size) {
+    const bool part = extension && extension->kind == ExtKind::part;
+    if (link.get() == &from && part && head.header.wants_reply) return runner->place(from, head, size);
+    if (link.get() == &from && (part || head.header.flag == Flag::response))
+        if (PendingCall* call = find_call(head))
+            if (auto place = call->place(head, extension, size)) return place;
+    return extension ? std::nullopt : place_for_whole(head.header, size);
 }
 
 void ClientState::on_extension(Link& from, const Frame& frame, const Extension& extension) {
@@ -505,6 +525,8 @@ void ClientState::on_extension(Link& from, const Frame& frame, const Extension& 
         return;
     }
     if (link.get() != &from) return;
+    if (extension.kind == ExtKind::evicted)
+        return evicted(as_text(extension.data), std::string(extension.attribute("reason").value_or("")));
     ++stats.frames;
     stats.bytes += frame.header.frame_size();
     if (frame.header.wants_reply || extension.kind == ExtKind::request)
@@ -528,13 +550,15 @@ void ClientState::on_end(Link& ended, const std::string& reason) noexcept {
     const std::uint64_t written = ended.written();
     runner->forget(ended);
     link = nullptr;
-    given_up_ = IdTable<bool>();
     std::vector<PendingCall*> calls;
     pending.for_each([&](std::uint16_t, PendingCall* call) {
         if (!call->shared()) return calls.push_back(call);
         for (const auto& [name, one] : *call->shared()) calls.push_back(one);
     });
     for (PendingCall* call : calls) call->lose(reason, written);
+    // A router delivers answers by name: those of calls before may come on the next connection.
+    given_up_.for_each([&](std::uint16_t id, std::uint32_t) { doubtful_.set(id, true); });
+    given_up_ = IdTable<std::uint32_t>();
     std::vector<std::string> gone;
     for (const auto& [name, entry] : members)
         if (name != options.name) gone.push_back(name);

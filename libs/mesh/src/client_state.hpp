@@ -39,6 +39,8 @@ public:
     // It could not connect: join() throws that.
     void give_up(std::exception_ptr error) noexcept;
 
+    std::optional<Place> place(Link& link, const Frame& head, const Extension* extension,
+                               std::size_t size) override;
     void on_frame(Link& link, const Frame& frame) override;
     void on_extension(Link& link, const Frame& frame, const Extension& extension) override;
     void on_end(Link& link, const std::string& reason) noexcept override;
@@ -50,7 +52,7 @@ public:
     struct MemberEntry {
         Member member;
         std::size_t in_flight = 0;
-        std::uint64_t order = 0;
+        std::uint32_t order = 0;  // of joining; another each time
     };
     // Throws ReceiverNotFound. Without `one` it may leave the choice to a NATS cluster (any_worker).
     const std::string& choose(const CallSpec& spec, const std::string& function, bool one);
@@ -68,7 +70,9 @@ public:
     std::uint16_t send_request(Link& to, std::string& receiver, const Invocation& invocation,
                                const CallSpec& spec, bool wants_reply,
                                std::string_view names = std::string_view());
-    void forget(std::uint16_t id, const std::string& receiver, bool answered, SharedId* shared) noexcept;
+    // `order`: of the member that was asked, which may have left since; another may have its name.
+    void forget(std::uint16_t id, const std::string& receiver, std::uint32_t order, bool answered,
+                SharedId* shared) noexcept;
 
     OptionsAccess options;
     std::shared_ptr<Registry> registry;
@@ -92,11 +96,18 @@ private:
     void announce();
     void handshake(const Frame& frame);
     void event(const Frame& frame);
+    // The server has given up a member, or the connection that this node had before.
+    void evicted(std::string_view who, const std::string& reason);
     void set_member(Member&& member, bool tell);
     void remove_member(const std::string& name, MemberEvent::Kind kind, const std::string& reason);
     void index();
     [[nodiscard]] PendingCall* find_call(const Frame& frame) const noexcept;
-    std::uint16_t next_id(bool wants_reply);
+    // An id of no call that may still be answered; 0 when there is none for a call of `receiver`.
+    std::uint16_t next_id(std::string_view receiver);
+    // For what is not answered.
+    std::uint16_t any_id() noexcept;
+    // An answer that no call waits for.
+    void late(const Frame& frame) noexcept;
     Duration backoff(unsigned attempt);
 
     std::shared_ptr<NatsServers> nats_servers_;
@@ -108,12 +119,18 @@ private:
     Event finished_;
     std::exception_ptr end_error_;
     std::string lost_reason_ = "it was never connected";
-    IdTable<bool> given_up_;  // ids of calls that nobody waits for and that may still be answered
+    // Ids of calls that nobody waits for and that may still be answered: by this member (its order), or by
+    // several. Such an id is used for calls of other members only, and for those when no other is left.
+    IdTable<std::uint32_t> given_up_;
+    static constexpr std::uint32_t several = UINT32_MAX;
+    // The same, of calls that were lost with a connection, or whose worker is not known: used again when no
+    // other is left.
+    IdTable<bool> doubtful_;
     NameMap<std::vector<std::string>> by_function_;
     std::minstd_rand random_;
-    std::uint64_t joins_ = 0;
+    std::uint32_t joins_ = 0;
     std::size_t robin_ = 0;
-    std::uint16_t last_id_ = 0;
+    std::uint16_t last_id_ = 1;  // that of the handshake; goes on counting when a connection is lost
     std::unordered_set<std::string, NameHash, std::equal_to<>> weft_members_;
     bool peer_is_weft_ = false;
     bool peer_is_service_ = false;
@@ -144,11 +161,18 @@ public:
     [[nodiscard]] PendingCall* of(std::string_view worker) noexcept;
     [[nodiscard]] SharedId* shared() const noexcept { return shared_; }
     [[nodiscard]] bool concerns(std::string_view worker, ExtKind kind) const noexcept;
+    // See LinkHandler::place(), for a part of the answer, or the answer behind its parts.
+    [[nodiscard]] std::optional<Place> place(const Frame& head, const Extension* extension, std::size_t size);
     // By the connection: a part of the answer, a value of its stream, what the worker has taken of ours.
     void extension(const Frame& frame, const Extension& extension);
+    // Whether it is the one asked; else it answers a call before, of the same id.
+    [[nodiscard]] bool awaits(std::string_view transmitter) const noexcept;
     // By the connection: the answer is here; decoded at once, since the frame's bytes do not stay.
     void answer(Link& link, const Frame& frame) noexcept;
     void lose(const std::string& reason, std::uint64_t written) noexcept;
+    // The worker has left, and nobody will answer for it.
+    void desert() noexcept;
+    [[nodiscard]] std::uint32_t order() const noexcept { return order_; }
 
     std::shared_ptr<DuplexState> stream;
     Value value;
@@ -161,13 +185,17 @@ private:
     void unlink_wait() noexcept override { disarm(); }
     void fire() noexcept override { finish(End::timed_out); }
     void finish(End end) noexcept;
+    void begin_parts(const Extension& first);
+    // Counts the call with the receiver's.
+    void count() noexcept;
 
     ClientState& state_;
     SharedId* shared_;
-    Bytes parts_;
+    PartsReceived parts_;
     PartReceipts receipts_;
     std::string& receiver_;  // of the one who waits: changes once when it was any_worker
     std::uint64_t begin_;
+    std::uint32_t order_ = 0;  // of the receiver as a member
     std::uint16_t id_;
     End end_ = End::none;
     bool done_ = false;

@@ -31,6 +31,9 @@ enum class ExtKind : std::uint8_t {
     pong = 9,
     peers = 10,  // these members are weft's: names, separated by '|'
     taken = 11,  // of a worker in a NATS cluster: the call that any of several could take is mine
+    // Of a server: this member (its name) was given up or lost its name; "reason" says why. To the member
+    // itself, when it is back: its connection before was.
+    evicted = 12,
 };
 
 struct Extension {

@@ -111,14 +111,9 @@ void Link::forward(std::span<const std::byte> raw) {
 }
 
 std::optional<Buffer> Link::take_frame_buffer() noexcept {
-    if (large_size_ == 0 || has_payload_) return std::nullopt;
+    if (large_size_ == 0 || place_end_ != 0) return std::nullopt;
     large_size_ = 0;
     return std::move(large_);
-}
-
-std::optional<Bytes> Link::take_payload() noexcept {
-    if (large_size_ == 0 || !has_payload_) return std::nullopt;
-    return std::exchange(payload_, Bytes());
 }
 
 void Link::forward(Buffer frame) {
@@ -231,16 +226,21 @@ std::size_t Link::skip_preamble(std::span<const std::byte> bytes) {
     return n;
 }
 
-void Link::dispatch_one(std::span<const std::byte> raw, const FrameHeader& header, LinkHandler& handler,
-                        const Bytes* payload) {
+void Link::dispatch_one(std::span<const std::byte> raw, const FrameHeader& header, LinkHandler& handler) {
     Frame frame;
     if (const FrameFault fault = parse_frame(raw, header, frame); fault != FrameFault::none)
         throw DecodeError("it broke the protocol: " + std::string(to_string(fault)));
-    if (payload) frame.data = *payload;
-    if (frame.header.flag != Flag::extension) return handler.on_frame(*this, frame);
+    const bool elsewhere = place_.has_value();
+    const auto data = elsewhere ? std::span(place_->bytes).first(place_end_).subspan(place_begin_)
+                                : std::span<const std::byte>();
+    if (frame.header.flag != Flag::extension) {
+        if (elsewhere) frame.data = data;
+        return handler.on_frame(*this, frame);
+    }
     Extension extension;
     if (!extended_) throw DecodeError("it broke the protocol: an extension that was not agreed upon");
     if (!parse_extension(frame.data, extension)) throw DecodeError("it broke the protocol: a cut extension");
+    if (elsewhere) extension.data = data;
     if (extension.kind == ExtKind::pong) return;
     if (extension.kind != ExtKind::ping) return handler.on_extension(*this, frame, extension);
     if (queued() < OutQueue::buffer_size) send_extension(*this, FrameHeader(), Route(), ExtKind::pong);
@@ -272,7 +272,7 @@ std::size_t Link::dispatch(std::span<const std::byte> bytes, LinkHandler& handle
         const std::size_t size = header.frame_size();
         if (bytes.size() - done < size) {
             if (size <= large_frame) break;
-            begin_large(header, bytes.subspan(done));
+            begin_large(header, bytes.subspan(done), handler);
             return bytes.size();
         }
         dispatch_one(bytes.subspan(done, size), header, handler);
@@ -281,38 +281,158 @@ std::size_t Link::dispatch(std::span<const std::byte> bytes, LinkHandler& handle
     return done;
 }
 
-void Link::begin_large(const FrameHeader& header, std::span<const std::byte> begin) {
-    has_payload_ = separate_ && header.serde == Serde::opaque && header.is_bytes &&
-                   (header.flag == Flag::request || header.flag == Flag::response);
+namespace {
+
+// What stands before a frame's data, when all of that is in `begin` and well formed.
+struct Head {
+    Frame frame;
+    std::optional<Extension> extension;
+};
+
+std::optional<Head> parse_head(const FrameHeader& header, std::span<const std::byte> begin) {
+    const std::size_t size = header_size + header.metadata_size;
+    Head head;
+    if (begin.size() < size || parse_frame(begin, header, head.frame) != FrameFault::none)
+        return std::nullopt;
+    std::size_t data = size;
+    if (header.flag == Flag::extension) {
+        Extension& extension = head.extension.emplace();
+        if (!parse_extension(head.frame.data, extension)) return std::nullopt;
+        data = begin.size() - extension.data.size();
+    }
+    head.frame.raw = begin.first(data);
+    return head;
+}
+
+}  // namespace
+
+void Link::begin_large(const FrameHeader& header, std::span<const std::byte> begin, LinkHandler& handler) {
     large_header_ = header;
-    large_size_ = has_payload_ ? header_size + header.metadata_size : header.frame_size();
+    large_size_ = header.frame_size();
+    unread_ = Unread::no;
+    if (auto head = parse_head(header, begin)) {
+        const Extension* const extension = head->extension ? &*head->extension : nullptr;
+        const std::size_t before = head->frame.raw.size();
+        const std::size_t data_size = large_size_ - before;
+        if (!extension || extended_) place_ = handler.place(*this, head->frame, extension, data_size);
+        if (place_) {
+            large_size_ = before;
+            place_begin_ = place_->filled;
+            place_end_ = place_begin_ + data_size;
+        }
+        if (leaves_unread_ && stream_->socket() >= 0 && extended_ && extension &&
+            extension->kind == ExtKind::part)
+            unread_ = Unread::possible;
+    }
     // Announced, not yet sent: the pages are the kernel's until bytes come.
     large_ = spare_buffer(large_size_);
     large_.append(begin.first(std::min(large_size_, begin.size())));
-    if (!has_payload_) return;
-    payload_ = spare_bytes(header.message_size - header.metadata_size);
-    if (begin.size() <= large_size_) return;
+    if (!place_) return;
     const auto rest = begin.subspan(large_size_);
-    if (payload_.size() < rest.size()) payload_.resize(rest.size());
-    std::copy(rest.begin(), rest.end(), payload_.begin());
-    payload_size_ = rest.size();
+    Bytes& bytes = place_->bytes;
+    if (bytes.size() < place_->filled + rest.size()) bytes.resize(place_->filled + rest.size());
+    std::copy(rest.begin(), rest.end(), bytes.begin() + static_cast<std::ptrdiff_t>(place_->filled));
+    place_->filled += rest.size();
 }
 
 // In steps: a vector's new bytes are zeroes, which cost little when they are overwritten while in the cache.
-IoResult::Status Link::read_payload(std::size_t size) {
+IoResult::Status Link::read_payload() {
+    Bytes& to = place_->bytes;
+    std::size_t& filled = place_->filled;
     std::size_t bytes = 0;
-    while (bytes < bytes_per_turn && payload_size_ < size) {
-        if (payload_.size() == payload_size_) payload_.resize(std::min(payload_size_ + payload_step, size));
-        const IoResult result = stream_->try_read(std::span(payload_).subspan(payload_size_));
+    while (bytes < bytes_per_turn && filled < place_end_) {
+        if (to.size() == filled) to.resize(std::min(filled + payload_step, place_end_));
+        const std::size_t most = std::min(to.size(), place_end_) - filled;
+        const IoResult result = stream_->try_read(std::span(to).subspan(filled, most));
         if (result.status != IoResult::Status::ok) {
             if (bytes == 0) return result.status;
             break;  // what was read before counts; what ends the reading shows itself again
         }
-        payload_size_ += result.bytes;
+        filled += result.bytes;
         bytes += result.bytes;
     }
-    expect(bytes, size - payload_size_);
+    expect(bytes, place_end_ - filled);
     return IoResult::Status::ok;
+}
+
+// A part is of no use before all of it has come, so it waits in the kernel. Should the socket be readable
+// earlier (its buffer is full, the heartbeat doubts, the stream ends), the part is read as it comes.
+bool Link::part_is_there() {
+    const std::size_t left = large_size_ - large_.size();
+    if (stream_->waiting() >= left) return true;
+    if (unread_ == Unread::possible && left <= most_expected && stream_->expect(left)) {
+        unread_ = Unread::awaited;
+        expected_ = left;
+        stream_->read_readiness().forget();
+        if (stream_->waiting() >= left) return true;
+        if (!SplicePipe::ended(*stream_)) return false;
+    }
+    unread_ = Unread::no;
+    return false;
+}
+
+void Link::read_rest() {
+    while (large_.size() < large_size_) {
+        const IoResult result =
+            stream_->try_read({large_.data() + large_.size(), large_size_ - large_.size()});
+        // Urgent data cuts what had come already.
+        if (result.status != IoResult::Status::ok) throw DecodeError("it broke the protocol: a cut part");
+        large_.resize(large_.size() + result.bytes);
+    }
+}
+
+bool Link::pass_on(Link& to) {
+    if (large_size_ == 0 || large_.size() == large_size_) return false;
+    to.flush();
+    thread_local std::unique_ptr<SplicePipe> pipe;
+    try {
+        if (to.idle() && SplicePipe::joins(*stream_, *to.stream_)) {
+            if (!pipe) pipe = std::make_unique<SplicePipe>();
+            // All of it is in the pipe before the first byte goes out: nobody gets half a frame.
+            if (fill_whole(*pipe)) {
+                to.send_from(*pipe);
+                large_.resize(large_size_);
+                return true;
+            }
+        }
+        read_rest();
+    } catch (...) {
+        pipe = nullptr;  // with what it holds
+        throw;
+    }
+    return false;
+}
+
+bool Link::fill_whole(SplicePipe& pipe) {
+    if (!pipe.put(large_.bytes())) return false;
+    while (pipe.size() < large_size_) {
+        if (pipe.fill(*stream_, large_size_ - pipe.size()).status == IoResult::Status::ok) continue;
+        // It is full, or an urgent mark is in the way.
+        large_.resize(pipe.size());
+        (void)pipe.read({large_.data(), large_.size()});
+        return false;
+    }
+    return true;
+}
+
+void Link::send_from(SplicePipe& pipe) {
+    appended_ += pipe.size();
+    try {
+        while (pipe.size() != 0) {
+            const IoResult result = pipe.drain(*stream_);
+            if (result.status == IoResult::Status::would_block) break;
+            written_ += result.bytes;
+        }
+    } catch (const Error& error) {
+        abort(error.what());
+    }
+    if (pipe.size() == 0) return;
+    Buffer rest(pipe.size());
+    rest.resize(pipe.size());
+    (void)pipe.read({rest.data(), rest.size()});
+    if (closed_) return;
+    out_.push(std::move(rest));
+    flush();
 }
 
 void Link::expect_anything() noexcept {
@@ -332,26 +452,40 @@ void Link::expect(std::size_t bytes, std::size_t left) noexcept {
 }
 
 IoResult::Status Link::read_large(LinkHandler& handler) {
+    if (unread_ != Unread::no) {
+        if (part_is_there()) {
+            finish_large(handler);
+            return IoResult::Status::ok;
+        }
+        if (unread_ == Unread::awaited) return IoResult::Status::would_block;
+    }
     const std::size_t have = large_.size();
-    const std::size_t payload_size =
-        has_payload_ ? large_header_.message_size - large_header_.metadata_size : 0;
     IoResult::Status status = IoResult::Status::ok;
     if (have < large_size_) {
         const IoResult result = stream_->try_read({large_.data() + have, large_size_ - have});
         if (result.status != IoResult::Status::ok) return result.status;
         large_.resize(have + result.bytes);
-        if (!has_payload_) expect(result.bytes, large_size_ - large_.size());
+        if (!place_) expect(result.bytes, large_size_ - large_.size());
     } else {
-        status = read_payload(payload_size);
+        status = read_payload();
     }
-    if (large_.size() < large_size_ || payload_size_ < payload_size) return status;
-    dispatch_one(large_.bytes(), large_header_, handler, has_payload_ ? &payload_ : nullptr);
+    if (large_.size() == large_size_ && (!place_ || place_->filled == place_end_)) finish_large(handler);
+    return status;
+}
+
+void Link::finish_large(LinkHandler& handler) {
+    dispatch_one(large_.bytes(), large_header_, handler);
+    if (unread_ != Unread::no) {
+        // Taken back: the next frame's first bytes are waited for.
+        expect_anything();
+        if (large_size_ != 0) read_rest();  // what nobody wanted
+    }
     large_size_ = 0;
     after_large_ = true;
     recycle(std::exchange(large_, Buffer()));
-    payload_ = Bytes();
-    payload_size_ = 0;
-    return status;
+    place_.reset();
+    place_begin_ = place_end_ = 0;
+    unread_ = Unread::no;
 }
 
 IoResult::Status Link::read_once(LinkHandler& handler) {

@@ -6,6 +6,7 @@
 
 #include <weft/core/event.hpp>
 #include <weft/core/loop.hpp>
+#include <weft/core/splice_pipe.hpp>
 #include <weft/core/stream.hpp>
 #include <weft/core/task.hpp>
 #include <weft/mesh/frame.hpp>
@@ -15,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weft::mesh {
@@ -23,9 +25,24 @@ class Link;
 struct Extension;
 struct WebAccess;
 
+// Where a link reads the data of a large frame to: behind the first `filled` bytes, over those that follow.
+struct Place {
+    explicit Place(Bytes b, std::size_t n = 0) noexcept : bytes(std::move(b)), filled(n) {}
+    Bytes bytes;
+    std::size_t filled;
+};
+
 // What owns links. Called on the loop's thread.
 class LinkHandler {
 public:
+    // A large frame has begun, which has `size` bytes of data (of an extension, behind its attributes) that
+    // are still to come; `head` and `extension`, null for other frames, have what stands before them. With a
+    // place the frame is given as usual when it is whole, and link.take_payload() gives the place back.
+    virtual std::optional<Place> place(Link& link, const Frame& head, const Extension* extension,
+                                       std::size_t size) {
+        (void)link, (void)head, (void)extension, (void)size;
+        return std::nullopt;
+    }
     // A frame; its views are good until the return. Exceptions end the link.
     virtual void on_frame(Link& link, const Frame& frame) = 0;
     // A frame of weft's own, on a link that take_extensions() was called for. Pings are answered already.
@@ -63,7 +80,7 @@ public:
     void sent(Payload payload);
     // A whole frame, copied.
     void forward(std::span<const std::byte> raw);
-    // The buffer of the frame that on_frame() was given, when it has one of its own (large frames do).
+    // The buffer of the frame that the handler was given, when it has one of its own (large frames do).
     [[nodiscard]] std::optional<Buffer> take_frame_buffer() noexcept;
     void forward(Buffer frame);
     // The frame that on_frame() was given, as bytes that may be kept without copying them: for a moment,
@@ -71,10 +88,15 @@ public:
     [[nodiscard]] Payload share_frame(const Frame& frame) const;
     void forward(Payload frame);
 
-    // Bytes of large OPAQUE messages are read to where they stay: frames come with the data apart from the
-    // rest, and in on_frame() it can be taken over.
-    void separate_payloads() noexcept { separate_ = true; }
-    [[nodiscard]] std::optional<Bytes> take_payload() noexcept;
+    // Of the frame that the handler was given: the place that it had for the data, filled.
+    [[nodiscard]] std::optional<Place> take_payload() noexcept { return std::exchange(place_, std::nullopt); }
+
+    // Parts of messages come to the handler when the kernel has all of them, most of their data unread: it
+    // calls pass_on() or lets them go.
+    void leave_parts_unread() noexcept { leaves_unread_ = true; }
+    // The frame that on_extension() was given goes to `to` without being copied, when both are sockets and
+    // nothing waits there. False: it is to be forwarded like others, and take_frame_buffer() has it.
+    [[nodiscard]] bool pass_on(Link& to);
 
     // Lets extension frames in, which otherwise end the link.
     void take_extensions() noexcept { extended_ = true; }
@@ -133,15 +155,21 @@ private:
     static Task<void> read_loop(std::shared_ptr<Link> self, std::shared_ptr<LinkHandler> handler);
     static Task<void> write_when_possible(std::shared_ptr<Link> self);
     IoResult::Status read_once(LinkHandler& handler);
-    void begin_large(const FrameHeader& header, std::span<const std::byte> begin);
+    void begin_large(const FrameHeader& header, std::span<const std::byte> begin, LinkHandler& handler);
     IoResult::Status read_large(LinkHandler& handler);
-    IoResult::Status read_payload(std::size_t size);
+    IoResult::Status read_payload();
+    bool part_is_there();
+    void read_rest();
+    // The whole frame, into the pipe; false: it is in large_, as far as it was taken.
+    bool fill_whole(SplicePipe& pipe);
+    [[nodiscard]] bool idle() const noexcept { return !closed_ && !finishing_ && !blocked_ && out_.empty(); }
+    void send_from(SplicePipe& pipe);
+    void finish_large(LinkHandler& handler);
     void expect(std::size_t bytes, std::size_t left) noexcept;
     void expect_anything() noexcept;
     // Handles the frames in `bytes`; gives how many bytes they were.
     std::size_t dispatch(std::span<const std::byte> bytes, LinkHandler& handler);
-    void dispatch_one(std::span<const std::byte> raw, const FrameHeader& header, LinkHandler& handler,
-                      const Bytes* payload = nullptr);
+    void dispatch_one(std::span<const std::byte> raw, const FrameHeader& header, LinkHandler& handler);
     std::size_t skip_preamble(std::span<const std::byte> bytes);
     void flush() noexcept;
     void abort(std::string reason) noexcept;
@@ -159,14 +187,17 @@ private:
     // A frame that is larger than the read buffer, while it comes in; of a separated one what stands before
     // the payload.
     Buffer large_;
-    Bytes payload_;
-    std::size_t payload_size_ = 0;  // of payload_, what has been read
+    std::optional<Place> place_;
+    std::size_t place_begin_ = 0;  // of the frame's data in place_
+    std::size_t place_end_ = 0;
     FrameHeader large_header_;
     std::size_t large_size_ = 0;  // what goes into large_; 0: none
     std::size_t expected_ = 1;    // see Stream::expect()
-    bool has_payload_ = false;
+    // Whether the frame may stay unread until the kernel has all of it.
+    enum class Unread : std::uint8_t { no, possible, awaited };
+    Unread unread_ = Unread::no;
+    bool leaves_unread_ = false;
     bool after_large_ = false;
-    bool separate_ = false;
     std::uint64_t appended_ = 0;
     std::uint64_t written_ = 0;
     Duration stall_limit_;

@@ -71,6 +71,9 @@ OptionsAccess::OptionsAccess(Options o)
     if (unix_path.empty() && host.starts_with('/')) unix_path = std::exchange(host, std::string());
     if (unix_path.empty() && host.empty()) host = "127.0.0.1";
     if (tls_name.empty() && !nats) tls_name = unix_path.empty() ? host : "localhost";
+    // daffi's clients read in a thread of their own, with the lock held that sending needs. A ticket that
+    // comes before they have sent their handshake is no data: they wait for some, and say nothing for ever.
+    if (tls && tls->is_server()) tls->session_tickets(false);
     if (names_from_certificates && !tls)
         throw InitializationError(name + ": names_from_certificates() needs tls()");
 }

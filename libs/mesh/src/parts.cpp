@@ -68,6 +68,25 @@ void PartSenders::drop_peer(std::string_view peer) noexcept {
     told();
 }
 
+std::optional<Place> place_for_whole(const FrameHeader& header, std::size_t size) {
+    const bool is_call = header.flag == Flag::request || header.flag == Flag::response;
+    if (!is_call || header.serde != Serde::opaque || !header.is_bytes) return std::nullopt;
+    return Place(spare_bytes(size));
+}
+
+void PartsReceived::take(Link& link, std::span<const std::byte> data) {
+    const std::size_t end = filled_ + data.size();
+    auto place = link.take_payload();
+    if (place && place->filled == end) {
+        bytes_ = std::move(place->bytes);
+    } else {
+        const std::size_t over = std::min(data.size(), bytes_.size() - filled_);
+        std::copy_n(data.begin(), over, bytes_.begin() + static_cast<std::ptrdiff_t>(filled_));
+        bytes_.insert(bytes_.end(), data.begin() + static_cast<std::ptrdiff_t>(over), data.end());
+    }
+    filled_ = end;
+}
+
 void PartReceipts::took(std::size_t n, Link& link, std::uint16_t id, bool is_request, std::string_view self,
                         std::string_view peer) {
     untold_ += n;

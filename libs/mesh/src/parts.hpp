@@ -11,6 +11,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 
@@ -60,6 +61,33 @@ private:
     void told() noexcept;
     Event emptied_;
     std::map<Key, Entry> entries_;
+};
+
+// The place for the data of a message that comes as one frame, when its bytes are the value.
+[[nodiscard]] std::optional<Place> place_for_whole(const FrameHeader& header, std::size_t size);
+
+// One message that comes in parts, put together. Its bytes are lent to the link while it reads a large part.
+class PartsReceived {
+public:
+    // `size`: of the whole message, as far as it is known; memory is taken when the bytes come.
+    void begin(std::size_t size) {
+        bytes_ = spare_bytes(size);
+        begun_ = true;
+    }
+    [[nodiscard]] bool begun() const noexcept { return begun_; }
+    [[nodiscard]] std::size_t size() const noexcept { return filled_; }
+    [[nodiscard]] Place lend() noexcept { return Place(std::move(bytes_), filled_); }
+    // The next part: `data`, or what the link has read to where it was lent.
+    void take(Link& link, std::span<const std::byte> data);
+    [[nodiscard]] Bytes finish() {
+        bytes_.resize(filled_);
+        return std::move(bytes_);
+    }
+
+private:
+    Bytes bytes_;  // those behind filled_ are an earlier message's
+    std::size_t filled_ = 0;
+    bool begun_ = false;
 };
 
 // Tells the sender of parts what was taken, in steps.

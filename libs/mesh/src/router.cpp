@@ -7,6 +7,7 @@
 #include <weft/mesh/router.hpp>
 
 #include <algorithm>
+#include <unordered_set>
 
 namespace weft::mesh {
 
@@ -17,6 +18,9 @@ using namespace std::chrono_literals;
 constexpr std::string_view own_type = "router;weft=1";
 static_assert(own_type.ends_with(weft_mark));
 constexpr std::size_t log_size = std::size_t{64} << 10;
+// Of one connection, in as many handshakes as it likes.
+constexpr std::size_t max_members = 1024;
+constexpr std::size_t max_methods = 65536;
 
 }  // namespace
 
@@ -89,6 +93,7 @@ void Router::State::accepted(std::shared_ptr<Link> link) {
     } while (last_number_ == 0 || by_number_.contains(last_number_));
     peer->number = last_number_;
     by_number_.emplace(peer->number, peer.get());
+    link->leave_parts_unread();
     link->close_after(options.handshake_timeout, "it did not say who it is in time");
     peers_.emplace(link.get(), std::move(peer));
     empty_.clear();
@@ -106,18 +111,43 @@ void Router::State::on_frame(Link& link, const Frame& frame) {
     Peer& peer = *it->second;
     if (peer.refused) return;
     ++stats_.frames;
-    stats_.bytes += frame.raw.size();
-    if (frame.header.flag == Flag::handshake) return handshake(peer, frame);
-    if (!peer.joined) throw DecodeError("it broke the protocol: a frame before its handshake");
+    stats_.bytes += frame.header.frame_size();
+    if (!peer.joined && frame.header.flag != Flag::handshake)
+        throw DecodeError("it broke the protocol: a frame before its handshake");
     switch (frame.header.flag) {
+        case Flag::handshake:
+            handshake(peer, frame);
+            break;
         case Flag::request:
-            return request(peer, frame);
+            request(peer, frame);
+            break;
         case Flag::response:
         case Flag::error:
             return answer(peer, frame);
         default:
             throw DecodeError("it broke the protocol: a client sends no events");
     }
+    limit_queue(peer);  // of what it was answered here
+}
+
+void Router::State::limit_queue(Peer& peer) {
+    const std::size_t queued = peer.link->queued();
+    if (queued <= 2 * options.send_limit) return;
+    // The list of members is one for all, and may be larger than the limit: once.
+    if (!list_.stale() && queued <= 2 * options.send_limit + list_.text().bytes.size()) return;
+    evict(peer);
+}
+
+void Router::State::evict(Peer& peer) {
+    if (peer.link->closed() || !peer.given_up.empty()) return;
+    peer.given_up = "it does not read: " + std::to_string(peer.link->queued()) + " bytes wait for it";
+    for (const Entry* entry : peer.entries) evictions_.add(entry->member.name, peer.given_up);
+    peer.link->close(peer.given_up);
+}
+
+void Router::State::tell_eviction(Peer& to, std::string_view name, const std::string& reason) {
+    send_extension(*to.link, FrameHeader(), Route(), ExtKind::evicted, "reason=" + reason + "\n",
+                   std::as_bytes(std::span(name)));
 }
 
 void Router::State::on_end(Link& link, const std::string& reason) noexcept {
@@ -130,7 +160,14 @@ void Router::State::on_end(Link& link, const std::string& reason) noexcept {
         peer.names.push_back(entry->member.name);
     }
     if (reason != metrics_served) options.log(options.name + ": " + who + " is gone: " + reason);
-    while (!peer.entries.empty()) remove_entry(*peer.entries.back(), MemberEvent::Kind::left, reason);
+    const bool stalled = reason == stalled_reason;
+    const bool given_up = stalled || !peer.given_up.empty();
+    if (given_up) ++stats_.evicted;
+    if (stalled)
+        for (const std::string& name : peer.names) evictions_.add(name, reason);
+    while (!peer.entries.empty())
+        remove_entry(*peer.entries.back(), given_up ? MemberEvent::Kind::evicted : MemberEvent::Kind::left,
+                     reason);
     fail_calls_to(peer);
     // What this peer called and others still work on: their answers would find nobody.
     cancel_calls_of(peer);
@@ -161,12 +198,18 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
     std::string why;
     if (!read_handshake(frame.data, asked, why)) return refuse(peer, frame, why);
     if (asked.members.empty()) return refuse(peer, frame, "handshake: no member");
+    if (peer.joined && peer.entries.empty()) return;  // it lost its name, and its connection is closing
     if (!options.token.empty() && type_option(asked.type, "token").value_or("") != options.token)
         return refuse(peer, frame, "handshake: the token is wrong or missing");
     if (options.names_from_certificates)
         for (const Member& member : asked.members)
             if (!proves_name(*peer.link, member.name))
                 return refuse(peer, frame, "handshake: the certificate is not that of '" + member.name + "'");
+
+    if (!within_limits(peer, asked))
+        return refuse(peer, frame,
+                      "handshake: a connection has at most " + std::to_string(max_members) +
+                          " members with " + std::to_string(max_methods) + " methods");
 
     std::vector<Entry*> joined;
     for (Member& member : asked.members) {
@@ -175,9 +218,13 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
             // The last one wins. Only the one that loses its name hears "evicted": daffi's JavaScript client
             // closes itself at any such event.
             Peer& old = *found->second->peer;
-            ++stats_.evicted;
-            send_event(old, "evicted", member.name);
-            remove_entry(*found->second, MemberEvent::Kind::evicted, "another node took the name");
+            const bool given_up = !old.given_up.empty();  // and is back before its end was seen
+            if (!given_up) {
+                ++stats_.evicted;
+                send_event(old, "evicted", member.name);
+            }
+            remove_entry(*found->second, MemberEvent::Kind::evicted,
+                         given_up ? old.given_up : "another node took the name");
             if (old.entries.empty())
                 old.link->finish(2s, "evicted: another node took the name " + member.name);
             found = entries_.end();
@@ -185,7 +232,6 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
         Entry* entry = nullptr;
         if (found != entries_.end()) {
             entry = found->second.get();  // an update of methods
-            entry->methods.clear();
         } else {
             auto fresh = std::make_unique<Entry>();
             entry = fresh.get();
@@ -195,7 +241,7 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
             joined.push_back(entry);
             entries_.emplace(member.name, std::move(fresh));
         }
-        entry->methods.insert(member.methods.begin(), member.methods.end());
+        set_methods(*entry, member.methods);
         entry->member = std::move(member);
     }
     peer.joined = true;
@@ -217,7 +263,39 @@ void Router::State::handshake(Peer& peer, const Frame& frame) {
         for (const Entry* entry : joined) list_.add(entry->member);
     }
     send_members(peer, frame.header.id, frame.transmitter);
+    for (const Entry* entry : joined)
+        if (const auto reason = evictions_.take(entry->member.name); reason && peer.link->extended())
+            tell_eviction(peer, entry->member.name, *reason);
     send_own_members(peer, joined);
+}
+
+bool Router::State::within_limits(const Peer& peer, const Handshake& asked) {
+    std::size_t members = peer.entries.size() + asked.members.size();
+    std::size_t methods = 0;
+    std::unordered_set<std::string_view> names;
+    for (const Member& member : asked.members) {
+        methods += member.methods.size();
+        names.insert(member.name);
+    }
+    for (const Entry* entry : peer.entries) {
+        if (names.contains(entry->member.name)) {
+            --members;  // its methods are replaced
+        } else {
+            methods += entry->methods.size();
+        }
+    }
+    return members <= max_members && methods <= max_methods;
+}
+
+void Router::State::set_methods(Entry& entry, const std::vector<std::string>& names) {
+    auto before = std::exchange(entry.methods, {});
+    for (const std::string& name : names) {
+        const auto known = before.find(name);
+        entry.methods.emplace(name, known == before.end() ? MethodTable::none
+                                                          : std::exchange(known->second, MethodTable::none));
+    }
+    for (const auto& [name, place] : before)
+        if (place != MethodTable::none) methods_.release(place);
 }
 
 void Router::State::send_members(Peer& to, std::uint16_t id, std::string_view joiner) {
@@ -273,8 +351,11 @@ void Router::State::broadcast(const Buffer& frame, Wanted wanted) {
     const std::size_t begin = log_->size();
     log_->append(frame.bytes());
     const Payload shared{log_, log_->bytes().subspan(begin)};
-    for (auto& [link, peer] : peers_)
-        if (peer->joined && wanted(*peer)) peer->link->forward(shared);
+    for (auto& [link, peer] : peers_) {
+        if (!peer->joined || !wanted(*peer)) continue;
+        peer->link->forward(shared);
+        limit_queue(*peer);
+    }
 }
 
 void Router::State::send_peers(Peer& to, std::string_view names) {
@@ -322,8 +403,17 @@ void Router::State::remove_entry(Entry& entry, MemberEvent::Kind kind, const std
     const std::string name = entry.member.name;
     Peer* peer = entry.peer;
     std::erase(peer->entries, &entry);
+    set_methods(entry, {});
     entries_.erase(entries_.find(name));
     list_.forget();
+    if (kind == MemberEvent::Kind::evicted) {
+        // weft's nodes learn why; for them the event that follows comes too late. daffi's JavaScript client
+        // would close itself at "evicted".
+        Buffer frame;
+        append_extension(frame, FrameHeader(), Route(), ExtKind::evicted, "reason=" + reason + "\n",
+                         std::as_bytes(std::span(name)));
+        broadcast(frame, [&](const Peer& other) { return &other != peer && other.link->extended(); });
+    }
     broadcast_event("disconnected", name, peer);
     events.tell(MemberEvent(kind, name, reason));
 }
@@ -338,6 +428,7 @@ NodeStats Router::State::stats() const {
     NodeStats out = stats_;
     out.node = options.name;
     out.members = entries_.size();
+    methods_.add_stats(out);
     return out;
 }
 

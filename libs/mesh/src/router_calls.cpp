@@ -13,6 +13,7 @@ constexpr std::size_t most_shared = std::size_t{1} << 20;
 }  // namespace
 
 bool Router::State::forward(Peer& from, Peer& to, const Frame& frame) {
+    if (from.link->pass_on(*to.link)) return true;
     if (auto buffer = from.link->take_frame_buffer()) {
         to.link->forward(std::move(*buffer));
     } else if (frame.raw.size() >= payload_threshold && to.link->queued() < most_shared) {
@@ -21,8 +22,7 @@ bool Router::State::forward(Peer& from, Peer& to, const Frame& frame) {
         to.link->forward(frame.raw);
     }
     if (to.link->queued() <= 2 * options.send_limit) return true;
-    ++stats_.evicted;
-    to.link->close("it does not read: " + std::to_string(to.link->queued()) + " bytes wait for it");
+    evict(to);
     return false;
 }
 
@@ -34,11 +34,34 @@ void Router::State::answer_failure(Peer& peer, const Frame& frame, const Failure
 
 void Router::State::answer_not_found(Peer& peer, const Frame& frame) {
     ++stats_.unroutable;
+    // Of names that nobody has offered, or called before, only the sum is counted: anybody can invent some.
+    if (const auto place = methods_.find(frame.function); place != MethodTable::none) {
+        ++methods_.at(place).calls;
+        ++methods_.at(place).errors;
+    }
     const std::string what = frame.receiver.empty()
                                  ? "the call of '" + std::string(frame.function) + "' names no receiver"
                                  : "there is no member '" + std::string(frame.receiver) + "' that offers '" +
                                        std::string(frame.function) + "'";
     answer_failure(peer, frame, make_failure("ReceiverNotFound", "daffi.exceptions", what));
+}
+
+MethodTable::Index Router::State::place_of(detail::NameMap<MethodTable::Index>::value_type& method) {
+    MethodTable::Index& place = method.second;
+    if (place == MethodTable::none) {
+        place = methods_.use(method.first);
+    } else if (place == MethodTable::others && methods_.room()) {
+        methods_.release(place);
+        place = methods_.use(method.first);
+    }
+    return place;
+}
+
+void Router::State::lost(const InFlight& call) noexcept {
+    MethodStats& method = methods_.at(call.method);
+    ++method.calls;
+    ++method.errors;
+    methods_.release(call.method);
 }
 
 void Router::State::request(Peer& peer, const Frame& frame) {
@@ -53,35 +76,50 @@ void Router::State::request(Peer& peer, const Frame& frame) {
     const bool own = frame.function.starts_with(own_prefix);
     if (own && frame.receiver.empty()) return tell(peer, frame);
     const auto found = entries_.find(frame.receiver);
-    if (found == entries_.end() ||
-        (!found->second->methods.contains(frame.function) && !(own && found->second->peer->link->extended())))
-        return answer_not_found(peer, frame);
+    if (found == entries_.end()) return answer_not_found(peer, frame);
     Peer& worker = *found->second->peer;
+    const auto method = found->second->methods.find(frame.function);
+    const bool offered = method != found->second->methods.end();
+    if (!offered && !(own && worker.link->extended())) return answer_not_found(peer, frame);
+    const MethodTable::Index place = offered ? place_of(*method) : MethodTable::none;
+    const auto refuse = [&](const Failure& failure, bool busy) {
+        MethodStats& counted = methods_.at(place);
+        ++counted.calls;
+        ++counted.errors;
+        counted.busy += busy ? 1 : 0;
+        answer_failure(peer, frame, failure);
+    };
     if (frame.header.flag == Flag::extension && !worker.link->extended()) {
         ++stats_.unroutable;
-        return answer_failure(peer, frame,
-                              make_failure("TransmissionFailure", "daffi.exceptions",
-                                           "'" + std::string(frame.receiver) + "' is no node of weft's"));
+        return refuse(make_failure("TransmissionFailure", "daffi.exceptions",
+                                   "'" + std::string(frame.receiver) + "' is no node of weft's"),
+                      false);
     }
-    if (options.worker_in_flight != 0 && worker.to_answer >= options.worker_in_flight) {
-        answer_failure(peer, frame,
-                       make_failure("Busy", "weft.mesh",
-                                    "'" + std::string(frame.receiver) + "' has " +
-                                        std::to_string(worker.to_answer) + " calls to answer already"));
-        return;
-    }
-    if (worker.link->queued() > options.send_limit) {
-        answer_failure(peer, frame,
-                       make_failure("Busy", "weft.mesh",
-                                    "'" + std::string(frame.receiver) + "' does not read fast enough: " +
-                                        std::to_string(worker.link->queued()) + " bytes wait for it"));
-        return;
-    }
+    if (options.worker_in_flight != 0 && worker.to_answer >= options.worker_in_flight)
+        return refuse(make_failure("Busy", "weft.mesh",
+                                   "'" + std::string(frame.receiver) + "' has " +
+                                       std::to_string(worker.to_answer) + " calls to answer already"),
+                      true);
+    if (worker.link->queued() > options.send_limit)
+        return refuse(make_failure("Busy", "weft.mesh",
+                                   "'" + std::string(frame.receiver) + "' does not read fast enough: " +
+                                       std::to_string(worker.link->queued()) + " bytes wait for it"),
+                      true);
     if (frame.header.wants_reply) {
         // A caller that uses an id again has given up the call before.
-        if (Peer* before = find_peer(peer.in_flight.get(frame.header.id))) --before->to_answer;
-        peer.in_flight.set(frame.header.id, worker.number);
+        if (const InFlight before = peer.in_flight.get(frame.header.id); before != InFlight()) {
+            if (Peer* asked = find_peer(before.worker)) --asked->to_answer;
+            lost(before);
+        }
+        InFlight call;
+        call.since = Loop::current().now();
+        call.worker = worker.number;
+        call.method = place;
+        peer.in_flight.set(frame.header.id, call);
+        methods_.use(place);
         ++worker.to_answer;
+    } else {
+        ++methods_.at(place).calls;  // nothing more will be heard of it
     }
     forward(peer, worker, frame);
 }
@@ -90,13 +128,20 @@ void Router::State::answer(Peer& peer, const Frame& frame) {
     const auto found = entries_.find(frame.receiver);
     // The caller left, or did not ask this one, or has its answer: a second one would block a slot of
     // daffi's clients for good.
-    if (found == entries_.end() || found->second->peer->in_flight.get(frame.header.id) != peer.number) {
+    const InFlight call =
+        found == entries_.end() ? InFlight() : found->second->peer->in_flight.get(frame.header.id);
+    if (call.worker != peer.number) {
         ++stats_.dropped;
         return;
     }
     Peer& caller = *found->second->peer;
     caller.in_flight.erase(frame.header.id);
     --peer.to_answer;
+    MethodStats& method = methods_.at(call.method);
+    ++method.calls;
+    method.errors += frame.header.flag == Flag::error ? 1 : 0;
+    method.time += Loop::current().now() - call.since;
+    methods_.release(call.method);
     forward(peer, caller, frame);
 }
 
@@ -106,11 +151,12 @@ void Router::State::fail_calls_to(Peer& worker) {
         make_failure("TransmissionFailure", "daffi.exceptions", "the receiver left before it answered");
     for (auto& [link, caller] : peers_) {
         if (caller->in_flight.size() == 0) continue;
-        std::vector<std::uint16_t> lost;
-        caller->in_flight.for_each([&](std::uint16_t id, std::uint32_t number) {
-            if (number == worker.number) lost.push_back(id);
+        std::vector<std::uint16_t> ids;
+        caller->in_flight.for_each([&](std::uint16_t id, const InFlight& call) {
+            if (call.worker == worker.number) ids.push_back(id);
         });
-        for (const std::uint16_t id : lost) {
+        for (const std::uint16_t id : ids) {
+            lost(caller->in_flight.get(id));
             caller->in_flight.erase(id);
             if (caller.get() == &worker) continue;
             FrameHeader request;
@@ -132,8 +178,8 @@ void Router::State::relay(Peer& peer, const Frame& frame) {
         return;
     }
     Peer& other = *to->second->peer;
-    const bool known = frame.header.wants_reply ? peer.in_flight.get(frame.header.id) == other.number
-                                                : other.in_flight.get(frame.header.id) == peer.number;
+    const bool known = frame.header.wants_reply ? peer.in_flight.get(frame.header.id).worker == other.number
+                                                : other.in_flight.get(frame.header.id).worker == peer.number;
     if (!known || !other.link->extended()) {
         ++stats_.dropped;
         return;
@@ -147,10 +193,11 @@ void Router::State::on_extension(Link& link, const Frame& frame, const Extension
     Peer& peer = *it->second;
     if (peer.refused || !peer.joined) return;
     ++stats_.frames;
-    stats_.bytes += frame.raw.size();
+    stats_.bytes += frame.header.frame_size();
     switch (extension.kind) {
         case ExtKind::request:
-            return request(peer, frame);
+            request(peer, frame);
+            return limit_queue(peer);
         case ExtKind::part:
         case ExtKind::got:
         case ExtKind::cancel:
@@ -164,8 +211,9 @@ void Router::State::on_extension(Link& link, const Frame& frame, const Extension
 }
 
 void Router::State::cancel_calls_of(Peer& caller) {
-    caller.in_flight.for_each([&](std::uint16_t id, std::uint32_t number) {
-        Peer* worker = find_peer(number);
+    caller.in_flight.for_each([&](std::uint16_t id, const InFlight& call) {
+        lost(call);
+        Peer* worker = find_peer(call.worker);
         if (!worker) return;
         --worker->to_answer;
         if (!worker->link->extended() || worker == &caller) return;

@@ -3,9 +3,11 @@
 
 #include "acceptor.hpp"
 #include "events.hpp"
+#include "evictions.hpp"
 #include "id_table.hpp"
 #include "link.hpp"
 #include "member_list.hpp"
+#include "method_table.hpp"
 #include "node.hpp"
 #include "registry.hpp"
 
@@ -14,7 +16,6 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 namespace weft::mesh {
@@ -43,9 +44,17 @@ private:
     struct Peer;
     struct Entry {
         Member member;
-        std::unordered_set<std::string, detail::NameHash, std::equal_to<>> methods;
+        // Each with its place in methods_; `none` until it is called.
+        detail::NameMap<MethodTable::Index> methods;
         Peer* peer = nullptr;
         std::uint64_t order = 0;
+    };
+    // A call that was forwarded and not answered.
+    struct InFlight {
+        TimePoint since{};
+        std::uint32_t worker = 0;  // the number of its peer
+        MethodTable::Index method = MethodTable::none;
+        friend bool operator==(const InFlight&, const InFlight&) = default;
     };
     // One connection; several members may stand behind it.
     struct Peer {
@@ -53,10 +62,11 @@ private:
         std::uint32_t number = 0;
         std::vector<Entry*> entries;
         std::vector<std::string> names;  // of those, when it has gone
-        // Calls of this peer that were forwarded and not answered: id -> number of the worker's peer.
-        IdTable<std::uint32_t> in_flight;
+        // What this peer has called, by id.
+        IdTable<InFlight> in_flight;
         // Calls that this peer has to answer.
         std::size_t to_answer = 0;
+        std::string given_up;  // why, when it does not read
         bool joined = false;
         bool refused = false;
     };
@@ -68,13 +78,24 @@ private:
     void answer(Peer& peer, const Frame& frame);
     void answer_not_found(Peer& peer, const Frame& frame);
     void answer_failure(Peer& peer, const Frame& frame, const Failure& failure);
+    // The call is no longer on its way, and has had no result.
+    void lost(const InFlight& call) noexcept;
+    // Whether the connection may have these members beside those that it has.
+    static bool within_limits(const Peer& peer, const Handshake& asked);
+    void set_methods(Entry& entry, const std::vector<std::string>& names);
+    // Where the calls of an entry's method are counted.
+    MethodTable::Index place_of(detail::NameMap<MethodTable::Index>::value_type& method);
     bool forward(Peer& from, Peer& to, const Frame& frame);
+    // Gives the peer up when too much waits for it.
+    void limit_queue(Peer& peer);
+    void evict(Peer& peer);
     void remove_entry(Entry& entry, MemberEvent::Kind kind, const std::string& reason);
     void fail_calls_to(Peer& worker);
     void cancel_calls_of(Peer& caller);
     void relay(Peer& peer, const Frame& frame);
     // Answers a question about the router itself.
     void tell(Peer& peer, const Frame& frame);
+    static void tell_eviction(Peer& to, std::string_view name, const std::string& reason);
     static void send_peers(Peer& to, std::string_view names);
     void send_own_members(Peer& peer, const std::vector<Entry*>& joined);
     [[nodiscard]] std::vector<const Entry*> ordered_entries() const;
@@ -93,6 +114,8 @@ private:
     // Frames for many, one behind the other; a full one is left to those who still have to write it.
     std::shared_ptr<Buffer> log_;
     MemberList list_;
+    Evictions evictions_;
+    MethodTable methods_;
     NodeStats stats_;
     Event empty_;
     std::uint64_t joins_ = 0;

@@ -2,6 +2,7 @@
 #include "call_runner.hpp"
 #include "client_state.hpp"
 #include "events.hpp"
+#include "evictions.hpp"
 #include "extension.hpp"
 #include "inspect.hpp"
 #include "websocket_stream.hpp"
@@ -33,6 +34,8 @@ public:
     static Task<void> join(std::shared_ptr<State> self);
     static Task<void> stop(std::shared_ptr<State> self);
     static Task<void> drain(std::shared_ptr<State> self);
+    std::optional<Place> place(Link& link, const Frame& head, const Extension* extension,
+                               std::size_t size) override;
     void on_frame(Link& link, const Frame& frame) override;
     void on_extension(Link& link, const Frame& frame, const Extension& extension) override;
     void on_end(Link& link, const std::string& reason) noexcept override;
@@ -53,12 +56,15 @@ public:
         std::shared_ptr<Link> link;
         std::string name;  // empty before the handshake
         bool refused = false;
+        bool given_up = false;  // it does not read
     };
     std::unordered_map<const Link*, Peer> peers;
     detail::NameMap<const Link*> names;
 
 private:
     void start_remote();
+    // Tells every caller what is offered.
+    void announce();
     static Task<void> serve_remote(std::shared_ptr<detail::ClientState> remote);
     void accepted(std::shared_ptr<Link> link);
     void handshake(Peer& peer, const Frame& frame);
@@ -67,7 +73,11 @@ private:
     void send_handshake(Peer& peer, std::string_view joiner, std::uint16_t id, bool reply,
                         const std::optional<std::string>& error);
     void forget_name(Peer& peer, MemberEvent::Kind kind, const std::string& reason);
+    // Ends the link of a peer for which too much waits, by throwing.
+    void limit_queue(Peer& peer);
+    Evictions evictions_;
     Event empty_;
+    bool draining_ = false;  // nothing is offered any more
     TaskHandle<void> remote_task_;
 };
 
@@ -154,15 +164,19 @@ std::size_t Service::State::whole_limit(const Link& link, std::string_view) cons
     return link.extended() ? max_message_size - max_metadata_size : SIZE_MAX;
 }
 
+std::optional<Place> Service::State::place(Link& link, const Frame& head, const Extension* extension,
+                                           std::size_t size) {
+    if (!extension) return place_for_whole(head.header, size);
+    if (extension->kind != ExtKind::part || !head.header.wants_reply) return std::nullopt;
+    return runner->place(link, head, size);
+}
+
 void Service::State::on_extension(Link& link, const Frame& frame, const Extension& extension) {
     const auto it = peers.find(&link);
     if (it == peers.end() || it->second.refused) return;
     ++stats.frames;
     stats.bytes += frame.header.frame_size();
-    if (extension.kind == ExtKind::request && link.queued() > options.send_limit) {
-        ++stats.evicted;
-        throw Error("it does not read: " + std::to_string(link.queued()) + " bytes wait for it");
-    }
+    if (extension.kind == ExtKind::request) limit_queue(it->second);
     if (frame.header.wants_reply || extension.kind == ExtKind::request)
         runner->extension(it->second.link, frame, extension);
 }
@@ -178,10 +192,12 @@ void Service::State::start() {
             return self ? self->all_stats().prometheus() : std::string();
         });
     acceptor = std::move(fresh);
-    registry->listen(weak_from_this(), [this] {
-        for (auto& [link, peer] : peers)
-            if (!peer.name.empty()) send_handshake(peer, peer.name, 0, false, std::nullopt);
-    });
+    registry->listen(weak_from_this(), [this] { announce(); });
+}
+
+void Service::State::announce() {
+    for (auto& [link, peer] : peers)
+        if (!peer.name.empty()) send_handshake(peer, peer.name, 0, false, std::nullopt);
 }
 
 void Service::State::start_remote() {
@@ -233,6 +249,10 @@ Task<void> Service::State::drain(std::shared_ptr<State> self) {
         co_return;
     }
     if (self->acceptor) self->acceptor->stop();
+    // Callers that are connected would go on calling, and it would never be quiet.
+    self->draining_ = true;
+    self->runner->offer_nothing();
+    self->announce();
     co_await CallRunner::drained(self->runner);
     co_await stop(self);
 }
@@ -241,7 +261,6 @@ void Service::State::accepted(std::shared_ptr<Link> link) {
     link->close_after(options.handshake_timeout, "it did not say who it is in time");
     Peer& peer = peers[link.get()];
     peer.link = link;
-    link->separate_payloads();
     empty_.clear();
     Link::start(link, shared_from_this());
 }
@@ -258,10 +277,19 @@ void Service::State::on_end(Link& link, const std::string& reason) noexcept {
     if (it == peers.end()) return;
     if (reason != metrics_served)
         options.log(options.name + ": " + link.peer() + " " + it->second.name + " is gone: " + reason);
-    forget_name(it->second, MemberEvent::Kind::left, reason);
+    const bool given_up = it->second.given_up || reason == stalled_reason;
+    if (given_up) ++stats.evicted;
+    if (given_up && !it->second.name.empty()) evictions_.add(it->second.name, reason);
+    forget_name(it->second, given_up ? MemberEvent::Kind::evicted : MemberEvent::Kind::left, reason);
     runner->forget(link);
     peers.erase(it);
     if (peers.empty()) empty_.set();
+}
+
+void Service::State::limit_queue(Peer& peer) {
+    if (peer.link->queued() <= options.send_limit) return;
+    peer.given_up = true;
+    throw Error("it does not read: " + std::to_string(peer.link->queued()) + " bytes wait for it");
 }
 
 void Service::State::send_handshake(Peer& peer, std::string_view joiner, std::uint16_t id, bool reply,
@@ -269,7 +297,9 @@ void Service::State::send_handshake(Peer& peer, std::string_view joiner, std::ui
     Handshake handshake;
     handshake.type = "service" + std::string(weft_mark);
     handshake.error = error;
-    if (!error) handshake.members.emplace_back(options.name, registry->names());
+    if (!error)
+        handshake.members.emplace_back(options.name,
+                                       draining_ ? std::vector<std::string>() : registry->names());
     Buffer& out = peer.link->out();
     FrameWriter writer(out, joiner, "", "");
     write_handshake(handshake, out);
@@ -321,6 +351,9 @@ void Service::State::handshake(Peer& peer, const Frame& frame) {
         if (!type_option(asked.type, "silent")) peer.link->watch(options.heartbeat);
     }
     send_handshake(peer, name, frame.header.id, true, std::nullopt);
+    if (const auto reason = evictions_.take(name); reason && peer.link->extended())
+        send_extension(*peer.link, FrameHeader(), Route(), ExtKind::evicted, "reason=" + *reason + "\n",
+                       std::as_bytes(std::span(name)));
     if (is_new) events.tell(MemberEvent(MemberEvent::Kind::joined, name));
 }
 
@@ -331,15 +364,12 @@ void Service::State::on_frame(Link& link, const Frame& frame) {
     if (peer.refused) return;
     ++stats.frames;
     stats.bytes += frame.header.frame_size();
+    // Answers pile up for a peer that does not read them; more questions of such a one are not taken.
+    limit_queue(peer);
     if (frame.header.flag == Flag::handshake) return handshake(peer, frame);
     if (peer.name.empty()) throw DecodeError("it broke the protocol: a frame before its handshake");
     if (frame.header.flag != Flag::request)
         throw DecodeError("it broke the protocol: a client of a service sends requests only");
-    // Answers pile up for a peer that does not read them; more questions of such a one are not taken.
-    if (link.queued() > options.send_limit) {
-        ++stats.evicted;
-        throw Error("it does not read: " + std::to_string(link.queued()) + " bytes wait for it");
-    }
     runner->accept(peer.link, frame);
 }
 

@@ -1,5 +1,6 @@
 #include <weft/mesh/stats.hpp>
 
+#include <charconv>
 #include <chrono>
 
 namespace weft::mesh {
@@ -17,6 +18,14 @@ std::string escaped(const std::string& label) {
         }
     }
     return out;
+}
+
+// With a point, whatever the program's locale is.
+std::string seconds(Duration time) {
+    char text[40];
+    const auto [end, error] = std::to_chars(
+        text, text + sizeof text, std::chrono::duration<double>(time).count(), std::chars_format::fixed, 6);
+    return error == std::errc() ? std::string(text, end) : "0";
 }
 
 }  // namespace
@@ -48,11 +57,11 @@ std::string NodeStats::prometheus() const {
            [](const MethodStats& s) { return std::to_string(s.calls); });
     family("errors_total", "Calls that ended with an error.",
            [](const MethodStats& s) { return std::to_string(s.errors); });
-    family("busy_total", "Calls refused because the queue was full.",
+    family("busy_total", "Calls that ended with an error because a limit was reached.",
            [](const MethodStats& s) { return std::to_string(s.busy); });
-    family("seconds_total", "Time spent in the callback, waits included.", [](const MethodStats& s) {
-        return std::to_string(std::chrono::duration<double>(s.time).count());
-    });
+    family("seconds_total",
+           "Time in the callback, waits included; of a router, from forwarding a request to its answer.",
+           [](const MethodStats& s) { return seconds(s.time); });
     return out;
 }
 

@@ -67,18 +67,14 @@ CO_TEST(HostileFrames, end_their_own_connection_only_at_a_service) {
     Client client(Options("good").port(service.port()));
     auto conn = co_await client.connect();
     for (const std::string& bytes : broken_frames()) {
-        auto stream = co_await raw(service.port());
-        co_await stream->write_all(hello("x"));
-        co_await read_frame(*stream);
+        auto stream = co_await introduced(service.port(), "x");
         co_await stream->write_all(bytes);
         const bool closed = co_await timeout(5s, closes(*stream));
         EXPECT_TRUE(closed);
     }
     // Answers and events are not for a client to send.
     for (const Flag flag : {Flag::response, Flag::error, Flag::events}) {
-        auto stream = co_await raw(service.port());
-        co_await stream->write_all(hello("x"));
-        co_await read_frame(*stream);
+        auto stream = co_await introduced(service.port(), "x");
         FrameHeader header;
         header.flag = flag;
         co_await stream->write_all(frame(header, "x", "calc", "f", "{}"));
@@ -94,17 +90,7 @@ CO_TEST(HostileFrames, of_a_server_end_the_connection_and_calls_fail) {
         Listener listener(SocketAddress::loopback(0));
         Client client(Options("me").port(listener.port()).reconnect(false));
         auto serve = [&]() -> Task<void> {
-            auto stream = co_await listener.accept();
-            std::vector<std::byte> room(syn.size());
-            co_await stream->read_exactly(room);
-            co_await read_frame(*stream);
-            FrameHeader header;
-            header.id = 1;
-            header.serde = Serde::json;
-            header.wants_reply = true;
-            co_await stream->write_all(frame(
-                header, "me", "", "",
-                R"({"meta":{"type":"service","error":null},"members":[{"name":"s","methods":["f"]}]})"));
+            auto stream = co_await welcomed(listener, "service", R"({"name":"s","methods":["f"]})");
             co_await read_frame(*stream);
             co_await stream->write_all(bytes);
             co_await closes(*stream);
@@ -176,6 +162,50 @@ CO_TEST(Handshake, that_is_refused_says_why_and_the_router_lives) {
     co_await mesh.check();
 }
 
+// In any number of handshakes.
+CO_TEST(Members, of_one_connection_are_1024_with_65536_methods_at_most) {
+    Mesh mesh;
+    co_await mesh.join();
+    std::string methods;
+    for (int i = 0; i < 33'000; ++i) methods += (i ? ",\"m" : "[\"m") + std::to_string(i) + "\"";
+    methods += "]";
+    for (const bool many_methods : {false, true}) {
+        std::string offered = "null";
+        if (many_methods) offered = methods;
+        auto stream = co_await introduced(mesh.router.port(), "first", offered);
+        // Saying the same again is no more than before.
+        std::string more = hello("first", offered);
+        if (many_methods) {
+            more += hello("second", methods);
+        } else {
+            std::string members;
+            for (int i = 1; i <= 1024; ++i)
+                members +=
+                    (i > 1 ? "," : "") + (R"({"name":"m)" + std::to_string(i)) + R"(","methods":null})";
+            FrameHeader header;
+            header.id = 2;
+            header.serde = Serde::json;
+            header.wants_reply = true;
+            more +=
+                frame(header, "first", "", "", R"({"meta":{"type":"client"},"members":[)" + members + "]}");
+        }
+        co_await stream->write_all(more);
+        const auto refused = [&]() -> Task<std::string> {
+            for (;;) {
+                const Received next = co_await read_until(*stream, Flag::handshake);
+                if (next.data.find("\"error\":\"") != std::string::npos) co_return next.data;
+            }
+        };
+        const std::string why = co_await refused();
+        EXPECT_THAT(why, ::testing::HasSubstr("at most 1024 members with 65536 methods"));
+        const bool closed = co_await timeout(5s, closes(*stream));
+        EXPECT_TRUE(closed);
+        stream->close();
+        while (mesh.router.members().size() != 2) co_await sleep(1ms);
+    }
+    co_await mesh.check();
+}
+
 CO_TEST(Members, several_on_one_connection_come_and_go_together) {
     Mesh mesh;
     co_await mesh.join();
@@ -199,9 +229,7 @@ CO_TEST(Members, several_on_one_connection_come_and_go_together) {
 CO_TEST(Requests, that_cannot_be_delivered_are_answered) {
     Mesh mesh;
     co_await mesh.join();
-    auto stream = co_await raw(mesh.router.port());
-    co_await stream->write_all(hello("x"));
-    co_await read_frame(*stream);
+    auto stream = co_await introduced(mesh.router.port(), "x");
     const std::string_view args = R"({"args": [1], "kwargs": {}})";
     std::string all = frame(request_header(2), "x", "nobody", "twice", args);
     all += frame(request_header(3), "x", "worker", "nothing", args);
@@ -223,9 +251,7 @@ CO_TEST(Requests, that_cannot_be_delivered_are_answered) {
 CO_TEST(Answers, that_nobody_asked_for_are_not_delivered) {
     Mesh mesh;
     co_await mesh.join();
-    auto liar = co_await raw(mesh.router.port());
-    co_await liar->write_all(hello("liar"));
-    co_await read_frame(*liar);
+    auto liar = co_await introduced(mesh.router.port(), "liar");
     std::string all;
     for (std::uint16_t id = 1; id < 50; ++id) {
         FrameHeader header;
@@ -243,9 +269,7 @@ CO_TEST(Answers, that_nobody_asked_for_are_not_delivered) {
 CO_TEST(Answers, of_which_there_are_two_arrive_once) {
     Mesh mesh;
     co_await mesh.join();
-    auto twin = co_await raw(mesh.router.port());
-    co_await twin->write_all(hello("twin", R"(["f"])"));
-    co_await read_frame(*twin);
+    auto twin = co_await introduced(mesh.router.port(), "twin", R"(["f"])");
     co_await mesh.conn->wait_for_method("f", 5s);
     auto call = spawn(mesh.conn->rpc(5s).call<int>("f"), "call");
     const Received request = co_await read_until(*twin, Flag::request);
@@ -265,9 +289,7 @@ CO_TEST(Payload, that_cannot_be_read_is_an_error_of_that_call_only) {
     Service service(Options("calc"));
     service.callback("twice", [](int n) { return 2 * n; });
     service.start();
-    auto stream = co_await raw(service.port());
-    co_await stream->write_all(hello("x"));
-    co_await read_frame(*stream);
+    auto stream = co_await introduced(service.port(), "x");
     std::uint16_t id = 2;
     for (const Serde serde : {Serde::json, Serde::pickle, Serde::msgpack})
         for (const std::string_view data : {"", "\xff\xfe", "cos\nsystem\n(S'true'\ntR.", "[", "\x80\x04."}) {
@@ -286,9 +308,7 @@ CO_TEST(Payload, that_cannot_be_read_is_an_error_of_that_call_only) {
 CO_TEST(Payload, of_an_answer_that_cannot_be_read_fails_that_call_only) {
     Mesh mesh;
     co_await mesh.join();
-    auto bad = co_await raw(mesh.router.port());
-    co_await bad->write_all(hello("bad", R"(["f"])"));
-    co_await read_frame(*bad);
+    auto bad = co_await introduced(mesh.router.port(), "bad", R"(["f"])");
     co_await mesh.conn->wait_for_method("f", 5s);
     auto call = spawn(mesh.conn->rpc(5s).call<int>("f"), "call");
     const Received request = co_await read_until(*bad, Flag::request);
@@ -356,9 +376,7 @@ CO_TEST(Frames, that_are_announced_and_never_come_cost_nothing_and_end_with_the_
     Mesh mesh;
     co_await mesh.join();
     {
-        auto stream = co_await raw(mesh.router.port());
-        co_await stream->write_all(hello("x"));
-        co_await read_frame(*stream);
+        auto stream = co_await introduced(mesh.router.port(), "x");
         FrameHeader header = request_header(2);
         header.message_size = max_message_size;
         header.metadata_size = 7;

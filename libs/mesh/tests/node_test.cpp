@@ -163,6 +163,28 @@ CO_TEST(Calls, beyond_a_full_queue_are_busy) {
     for (const auto& result : results)
         busy += result.error_text().find("queue is full") != std::string::npos ? 1 : 0;
     EXPECT_GE(busy, 5);
+    const MethodStats counted = service.stats().methods.at("forever");
+    EXPECT_EQ(counted.busy, static_cast<std::uint64_t>(busy));
+    EXPECT_GE(counted.errors, counted.busy);
+    EXPECT_GE(counted.calls, counted.errors);
+}
+
+CO_TEST(Calls, whose_result_cannot_be_written_count_once) {
+    Service service(Options("calc").message_limit(1 << 20));
+    service.callback("large", [] { return std::string(std::size_t{40} << 20, 'x'); });
+    service.callback("large_later", []() -> Task<std::string> {
+        co_await yield();
+        co_return std::string(std::size_t{40} << 20, 'x');
+    });
+    service.start();
+    Client client(at("caller", service.port()));
+    auto conn = co_await client.connect();
+    for (const std::string name : {"large", "large_later"}) {
+        const std::string text = co_await error_of<RemoteError>(conn.rpc(5s).call<std::string>(name));
+        EXPECT_THAT(text, ::testing::HasSubstr("message_limit"));
+        EXPECT_EQ(service.stats().methods.at(name).calls, 1u);
+        EXPECT_EQ(service.stats().methods.at(name).errors, 1u);
+    }
 }
 
 CO_TEST(Calls, without_an_answer_are_refused_here_when_larger_than_a_message) {

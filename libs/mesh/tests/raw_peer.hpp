@@ -1,6 +1,7 @@
 // A peer that says what it likes, byte by byte; and a mesh that must not notice.
 #pragma once
 
+#include "extension.hpp"
 #include "hex.hpp"
 
 #include <weft/core.hpp>
@@ -18,6 +19,9 @@
 
 namespace weft::mesh::testing {
 
+// What the handshake of a node of weft's says; it need not answer pings.
+inline constexpr std::string_view weft_client = "client;weft=1;silent=1";
+
 // A raw connection that has said SYN.
 inline Task<std::unique_ptr<Stream>> raw(std::uint16_t port) {
     auto stream = co_await connect(SocketAddress::loopback(port));
@@ -34,14 +38,15 @@ inline std::string frame(FrameHeader header, std::string_view from, std::string_
     return std::string(out.text());
 }
 
-inline std::string hello(std::string_view name, std::string_view methods = "null") {
+inline std::string hello(std::string_view name, std::string_view methods = "null",
+                         std::string_view type = "client") {
     FrameHeader header;
     header.id = 1;
     header.serde = Serde::json;
     header.wants_reply = true;
     return frame(header, name, "", "",
-                 R"({"meta":{"type":"client","error":null},"members":[{"name":")" + std::string(name) +
-                     R"(","methods":)" + std::string(methods) + "}]}");
+                 R"({"meta":{"type":")" + std::string(type) + R"(","error":null},"members":[{"name":")" +
+                     std::string(name) + R"(","methods":)" + std::string(methods) + "}]}");
 }
 
 inline FrameHeader request_header(std::uint16_t id, Serde serde = Serde::json) {
@@ -51,6 +56,14 @@ inline FrameHeader request_header(std::uint16_t id, Serde serde = Serde::json) {
     header.serde = serde;
     header.wants_reply = true;
     return header;
+}
+
+inline std::string extension_frame(FrameHeader header, std::string_view from, std::string_view to,
+                                   std::string_view function, ExtKind kind) {
+    Buffer data;
+    append_extension_head(kind, "n=1\n", data);
+    header.flag = Flag::extension;
+    return frame(header, from, to, function, data.text());
 }
 
 struct Received {
@@ -75,12 +88,38 @@ inline Task<Received> read_frame(Stream& stream) {
     co_return out;
 }
 
+// A connection whose node is a member.
+inline Task<std::unique_ptr<Stream>> introduced(std::uint16_t port, std::string name,
+                                                std::string methods = "null", std::string type = "client") {
+    auto stream = co_await raw(port);
+    co_await stream->write_all(hello(name, methods, type));
+    co_await read_frame(*stream);
+    co_return stream;
+}
+
 // Reads until a frame with this flag comes.
 inline Task<Received> read_until(Stream& stream, Flag flag) {
     for (;;) {
         Received next = co_await read_frame(stream);
         if (next.header.flag == flag) co_return next;
     }
+}
+
+// The other side: lets one client in, as a server that speaks daffi's wire and no more. `type`: "router" or
+// "service"; `members` in JSON, separated by commas.
+inline Task<std::unique_ptr<Stream>> welcomed(Listener& listener, std::string type, std::string members) {
+    auto stream = co_await listener.accept();
+    std::vector<std::byte> room(syn.size());
+    co_await stream->read_exactly(room);
+    const Received asked = co_await read_frame(*stream);
+    FrameHeader header;
+    header.id = asked.header.id;
+    header.serde = Serde::json;
+    header.wants_reply = true;
+    co_await stream->write_all(
+        frame(header, asked.from, "", "",
+              R"({"meta":{"type":")" + type + R"(","error":null},"members":[)" + members + "]}"));
+    co_return stream;
 }
 
 inline Task<bool> closes(Stream& stream) {

@@ -1,6 +1,5 @@
 // What else kills or stalls daffi's nodes: cut frames, peers that do not read, ids used twice, callers that
 // leave, members that shake hands again. And what weft's nodes never send to daffi's.
-#include "extension.hpp"
 #include "raw_peer.hpp"
 
 #include <weft/core.hpp>
@@ -71,7 +70,7 @@ CO_TEST(SlowPeer, of_a_service_is_given_up_and_nobody_waits_for_it) {
                                   R"({"args": [4000000], "kwargs": {}})");
     std::string text;
     service.on_event([&](const MemberEvent& event) {
-        if (event.kind == MemberEvent::Kind::left) text = event.reason;
+        if (event.kind == MemberEvent::Kind::evicted) text = event.reason;
     });
     try {
         for (int i = 0; i < 20; ++i) {
@@ -90,21 +89,7 @@ CO_TEST(SlowPeer, of_a_service_is_given_up_and_nobody_waits_for_it) {
 // daffi's client writes a part of a frame then, and the stream is broken for good.
 CO_TEST(SlowServer, makes_calls_busy_and_is_given_up) {
     Listener listener(SocketAddress::loopback(0));
-    auto serve = [&]() -> Task<std::unique_ptr<Stream>> {
-        auto stream = co_await listener.accept();
-        std::vector<std::byte> room(syn.size());
-        co_await stream->read_exactly(room);
-        co_await read_frame(*stream);
-        FrameHeader header;
-        header.id = 1;
-        header.serde = Serde::json;
-        header.wants_reply = true;
-        co_await stream->write_all(
-            frame(header, "me", "", "",
-                  R"({"meta":{"type":"service","error":null},"members":[{"name":"s","methods":["sink"]}]})"));
-        co_return stream;
-    };
-    auto server = spawn(serve(), "server");
+    auto server = spawn(welcomed(listener, "service", R"({"name":"s","methods":["sink"]})"), "server");
     Client client(
         Options("me").port(listener.port()).reconnect(false).send_limit(1 << 20).stall_limit(200ms));
     auto conn = co_await client.connect();
@@ -144,9 +129,7 @@ CO_TEST(Connections, that_end_leave_no_file_open) {
     co_await mesh.check();
     const std::size_t before = open_files();
     for (int i = 0; i < 100; ++i) {
-        auto stream = co_await raw(mesh.router.port());
-        co_await stream->write_all(hello("guest"));
-        co_await read_frame(*stream);
+        auto stream = co_await introduced(mesh.router.port(), "guest");
     }
     auto settled = [&]() -> Task<void> {
         while (mesh.router.members().size() != 2 || open_files() != before) co_await sleep(5ms);
@@ -158,12 +141,8 @@ CO_TEST(Connections, that_end_leave_no_file_open) {
 CO_TEST(Ids, that_a_caller_uses_twice_concern_its_last_call_only) {
     Mesh mesh;
     co_await mesh.join();
-    auto first = co_await raw(mesh.router.port());
-    co_await first->write_all(hello("first", R"(["f"])"));
-    co_await read_frame(*first);
-    auto second = co_await raw(mesh.router.port());
-    co_await second->write_all(hello("second", R"(["f"])"));
-    co_await read_frame(*second);
+    auto first = co_await introduced(mesh.router.port(), "first", R"(["f"])");
+    auto second = co_await introduced(mesh.router.port(), "second", R"(["f"])");
     auto caller = co_await raw(mesh.router.port());
     co_await caller->write_all(hello("x") + frame(request_header(9), "x", "first", "f", one_arg) +
                                frame(request_header(9), "x", "second", "f", one_arg));
@@ -191,9 +170,7 @@ CO_TEST(Ids, that_a_caller_uses_twice_concern_its_last_call_only) {
 CO_TEST(Callers, that_leave_a_router_before_the_answer_disturb_nobody) {
     Mesh mesh;
     co_await mesh.join();
-    auto worker = co_await raw(mesh.router.port());
-    co_await worker->write_all(hello("slow", R"(["f"])"));
-    co_await read_frame(*worker);
+    auto worker = co_await introduced(mesh.router.port(), "slow", R"(["f"])");
     {
         auto caller = co_await raw(mesh.router.port());
         co_await caller->write_all(hello("x") + frame(request_header(2), "x", "slow", "f", one_arg));
@@ -201,9 +178,7 @@ CO_TEST(Callers, that_leave_a_router_before_the_answer_disturb_nobody) {
     }
     while (mesh.router.members().size() != 3) co_await sleep(1ms);
     // Another has the name by now: the answer is not for it.
-    auto heir = co_await raw(mesh.router.port());
-    co_await heir->write_all(hello("x"));
-    co_await read_frame(*heir);
+    auto heir = co_await introduced(mesh.router.port(), "x");
     co_await worker->write_all(frame(response_header(2), "slow", "x", "f", R"({"args": [1], "kwargs": {}})"));
     while (mesh.router.stats().dropped < 1) co_await sleep(1ms);
     co_await mesh.check();
@@ -212,9 +187,7 @@ CO_TEST(Callers, that_leave_a_router_before_the_answer_disturb_nobody) {
 CO_TEST(Handshake, a_second_one_brings_new_methods_and_evicts_nobody) {
     Mesh mesh;
     co_await mesh.join();
-    auto node = co_await raw(mesh.router.port());
-    co_await node->write_all(hello("node", R"(["f"])"));
-    co_await read_frame(*node);
+    auto node = co_await introduced(mesh.router.port(), "node", R"(["f"])");
     co_await mesh.conn->wait_for_method("f", 5s);
     co_await node->write_all(hello("node", R"(["f","g"])"));
     const Received reply = co_await read_until(*node, Flag::handshake);
@@ -232,15 +205,9 @@ CO_TEST(Handshake, a_second_one_brings_new_methods_and_evicts_nobody) {
 CO_TEST(Handshake, for_a_taken_name_tells_only_the_one_that_loses_it) {
     Mesh mesh;
     co_await mesh.join();
-    auto watcher = co_await raw(mesh.router.port());
-    co_await watcher->write_all(hello("watcher"));
-    co_await read_frame(*watcher);
-    auto loser = co_await raw(mesh.router.port());
-    co_await loser->write_all(hello("name"));
-    co_await read_frame(*loser);
-    auto winner = co_await raw(mesh.router.port());
-    co_await winner->write_all(hello("name"));
-    co_await read_frame(*winner);
+    auto watcher = co_await introduced(mesh.router.port(), "watcher");
+    auto loser = co_await introduced(mesh.router.port(), "name");
+    auto winner = co_await introduced(mesh.router.port(), "name");
     const Received told = co_await read_until(*loser, Flag::events);
     EXPECT_EQ(told.data, R"({"type":"evicted","member":"name"})");
     const bool closed = co_await timeout(5s, closes(*loser));
@@ -251,6 +218,19 @@ CO_TEST(Handshake, for_a_taken_name_tells_only_the_one_that_loses_it) {
         EXPECT_THAT(event.data, ::testing::HasSubstr(type));
         EXPECT_THAT(event.data, ::testing::HasSubstr("\"name\""));
     }
+}
+
+// Until its connection is closed it may still say something.
+CO_TEST(Handshake, of_one_that_has_lost_its_name_does_not_take_it_back) {
+    Mesh mesh;
+    co_await mesh.join();
+    auto loser = co_await introduced(mesh.router.port(), "name");
+    auto winner = co_await introduced(mesh.router.port(), "name", R"(["f"])");
+    co_await loser->write_all(hello("name"));
+    const std::uint64_t before = mesh.router.stats().frames;
+    while (mesh.router.stats().frames == before) co_await sleep(1ms);
+    EXPECT_EQ(mesh.router.stats().evicted, 1u);
+    EXPECT_EQ(mesh.router.members().back(), Member("name", {"f"}));
 }
 
 CO_TEST(Members, several_on_one_connection_are_one_to_a_service) {
@@ -290,34 +270,19 @@ CO_TEST(Events, of_a_client_end_its_connection_to_a_router) {
     co_await mesh.check();
 }
 
-std::string extension_frame(FrameHeader header, std::string_view to, ExtKind kind) {
-    Buffer data;
-    append_extension_head(kind, "n=1\n", data);
-    header.flag = Flag::extension;
-    return frame(header, "x", to, "f", data.text());
-}
-
 // A flag 5 aborts a daffi node.
 CO_TEST(Extensions, are_never_forwarded_to_a_node_of_daffis) {
     Mesh mesh;
     co_await mesh.join();
-    auto daffi = co_await raw(mesh.router.port());
-    co_await daffi->write_all(hello("daffi", R"(["f"])"));
-    co_await read_frame(*daffi);
+    auto daffi = co_await introduced(mesh.router.port(), "daffi", R"(["f"])");
     auto liar = co_await raw(mesh.router.port());
-    FrameHeader header;
-    header.id = 1;
-    header.serde = Serde::json;
-    header.wants_reply = true;
-    co_await liar->write_all(frame(
-        header, "x", "", "",
-        R"({"meta":{"type":"client;weft=1;silent=1","error":null},"members":[{"name":"x","methods":null}]})"));
-    std::string all = extension_frame(request_header(2), "daffi", ExtKind::request);
+    co_await liar->write_all(hello("x", "null", weft_client));
+    std::string all = extension_frame(request_header(2), "x", "daffi", "f", ExtKind::request);
     // About a call that is on its way, even.
     all += frame(request_header(3), "x", "daffi", "f", one_arg);
     for (const ExtKind kind : {ExtKind::part, ExtKind::got, ExtKind::cancel, ExtKind::item, ExtKind::credit,
                                ExtKind::end, ExtKind::ping, ExtKind::pong, ExtKind::peers, ExtKind::taken})
-        all += extension_frame(request_header(3), "daffi", kind);
+        all += extension_frame(request_header(3), "x", "daffi", "f", kind);
     all += frame(request_header(4), "x", "daffi", "f", one_arg);
     co_await liar->write_all(all);
     const Received refused = co_await read_until(*liar, Flag::error);
@@ -337,9 +302,7 @@ CO_TEST(Extensions, are_never_forwarded_to_a_node_of_daffis) {
 CO_TEST(Extensions, are_not_tried_with_a_node_of_daffis) {
     Mesh mesh;
     co_await mesh.join();
-    auto daffi = co_await raw(mesh.router.port());
-    co_await daffi->write_all(hello("daffi", R"(["f"])"));
-    co_await read_frame(*daffi);
+    auto daffi = co_await introduced(mesh.router.port(), "daffi", R"(["f"])");
     co_await mesh.conn->wait_for_method("f", 5s);
     auto talk = mesh.conn->open().call("f");
     const std::string opening = co_await error_of<Error>(talk.result<int>());

@@ -144,5 +144,27 @@ CO_TEST(MutualTls, names_are_checked_by_a_service_too) {
     EXPECT_EQ(result, 8);
 }
 
+// daffi's clients stand still at bytes that are none of the mesh's before they have said who they are.
+CO_TEST(Tls, servers_send_no_ticket_before_the_client_has_spoken) {
+    Certificates certificates;
+    for (const bool is_router : {true, false}) {
+        Router router(Options("router").tls(certificates.server()).handshake_timeout(200ms));
+        Service service(Options("calc").tls(certificates.server()).handshake_timeout(200ms));
+        if (is_router) {
+            router.start();
+        } else {
+            service.start();
+        }
+        const std::uint16_t port = is_router ? router.port() : service.port();
+        const std::string place = "127.0.0.1:" + std::to_string(port);
+        // It says what it reads, until the server has waited long enough.
+        const std::vector<std::string> command = {"openssl", "s_client", "-connect", place,
+                                                  "-tls1_3", "-ign_eof", "-msg"};
+        const ProcessResult result = co_await run_process(command);
+        EXPECT_THAT(result.out, ::testing::HasSubstr(", Finished"));
+        EXPECT_THAT(result.out, ::testing::Not(::testing::HasSubstr("NewSessionTicket")));
+    }
+}
+
 }  // namespace
 }  // namespace weft::mesh

@@ -38,6 +38,7 @@
 #include <weft/core/sleep.hpp>
 #include <weft/core/socket_address.hpp>
 #include <weft/core/spawn.hpp>
+#include <weft/core/splice_pipe.hpp>
 #include <weft/core/stream.hpp>
 #include <weft/core/stream_reader.hpp>
 #include <weft/core/stream_writer.hpp>

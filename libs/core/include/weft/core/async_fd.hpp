@@ -32,6 +32,8 @@ public:
     // it need not be tried. No effect before the first wait, or once the end or urgent data has been
     // announced.
     void note_short_read() noexcept;
+    // Input was seen without an event: reads are worth trying.
+    void note_input() noexcept;
     // True when a read need not be tried.
     [[nodiscard]] bool known_empty() const noexcept;
 

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -108,6 +109,12 @@ public:
     // longer. asyncio's slow_callback_duration. Zero, the default, measures nothing; measuring costs two
     // readings of the clock for each resumption.
     void warn_slow(Duration limit) noexcept { slow_limit_ = limit; }
+
+    // While events keep coming that fast, the loop looks for the next one for up to `limit` before it sleeps:
+    // sleeping and being woken takes longer than many an answer. nullopt, the default: for as long as
+    // sleeping costs on this machine in processor time, measured, and at most 50 µs; a loop that has less to
+    // do sleeps at once. A longer limit (a core for the latency) is kept as it is given; zero: never.
+    void busy_poll(std::optional<Duration> limit) noexcept;
 
     // Receives each task that failed and whose outcome nobody took. Without one, the log sink does.
     using LostErrorHandler = void (*)(const std::string& task_name, std::exception_ptr error, void* user);

@@ -55,6 +55,10 @@ public:
         }
     }
 
+    // Forgets a signal that was remembered: before a wait for something more than what was signalled. What is
+    // waited for has to be looked at after this, and before the wait.
+    void forget() noexcept { signalled_ = false; }
+
 private:
     Wait* waiter_ = nullptr;
     bool signalled_ = false;

@@ -60,8 +60,15 @@ public:
     virtual IoResult try_write(std::span<const ConstBuffer> buffers) = 0;
 
     // A hint for the reader of something large: it need not be woken before so many bytes are there, or the
-    // stream ends. 1 takes it back, and must, before anything smaller is waited for. Streams may ignore it.
-    virtual void expect(std::size_t bytes) noexcept { (void)bytes; }
+    // stream ends, or its buffer has no room for more. 1 takes it back, and must, before anything smaller is
+    // waited for. False: this stream ignores it.
+    virtual bool expect(std::size_t bytes) noexcept {
+        (void)bytes;
+        return false;
+    }
+
+    // Bytes that have come and can be read; 0 also when the stream cannot tell without reading.
+    [[nodiscard]] virtual std::size_t waiting() noexcept { return 0; }
 
     // Wait on these after a try said would_block. One reader and one writer at a time.
     virtual Readiness& read_readiness() = 0;
@@ -71,6 +78,10 @@ public:
     virtual void shutdown_write() = 0;
     // Closes at once; whoever waits is woken and gets ClosedError. Harmless when repeated.
     virtual void close() noexcept = 0;
+
+    // The socket whose bytes are just this stream's, for system calls that streams have no name for (it stays
+    // theirs: not to be read, written or closed while a task does); -1 when there is none, as with TLS.
+    [[nodiscard]] virtual int socket() const noexcept { return -1; }
 
     // The peer's address as text ("ipv4:127.0.0.1:9559", "ipv6:[::1]:80", "unix:/run/x", "memory"), for
     // people and logs.

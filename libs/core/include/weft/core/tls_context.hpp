@@ -86,6 +86,10 @@ public:
     // TlsError (truncated). For protocols that frame their messages themselves.
     TlsContext&& accept_truncation(bool on) && noexcept;
 
+    // Whether a server's TLS 1.3 connections that begin from now on get a ticket, with which a client's next
+    // one is quicker. It is sent by itself, behind the handshake, and some clients stand still there: those
+    // that read with a lock held without which they cannot write. Default: they do. From any thread.
+    void session_tickets(bool on);
     // Connections that begin from now on show the new certificate; those that stand are not touched. From any
     // thread. Throws TlsError.
     void replace_identity(TlsIdentity identity);

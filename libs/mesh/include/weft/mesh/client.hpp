@@ -412,6 +412,7 @@ public:
     // a router of weft's lose no call; behind one of daffi's, those that are on their way at the end.
     [[nodiscard]] Task<void> drain();
 
+    // Other members, never this one.
     void on_member_added(std::function<void(std::string)> f);
     void on_member_removed(std::function<void(std::string)> f);
     void on_event(MemberHandler handler);

@@ -97,6 +97,7 @@ public:
     // name that a client looks for in the server's certificate is `server_name`, or the host. With NATS it is
     // TLS to the NATS server. daffi's nodes
     // end connections without saying so in TLS, which weft takes for what it is: they went.
+    // Their clients stand still at a session ticket, so a server's context gives none from then on.
     Options&& tls(TlsContext context, std::string server_name = std::string()) && {
         return tls_ = std::move(context), tls_name_ = std::move(server_name), std::move(*this);
     }

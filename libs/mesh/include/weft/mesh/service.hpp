@@ -45,7 +45,8 @@ public:
     [[nodiscard]] Task<void> join();
     // Stops listening, cancels the callbacks, closes every connection, and waits until that is done.
     [[nodiscard]] Task<void> stop();
-    // Stops listening, waits until every call that has come is answered, then stop().
+    // Stops listening, offers nothing any more (calls that come nevertheless get ReceiverNotFound), waits
+    // until every call that has come is answered, then stop().
     [[nodiscard]] Task<void> drain();
 
     void on_member_added(std::function<void(std::string)> f);

@@ -1,0 +1,74 @@
+#include "busy_poll.hpp"
+
+#include <algorithm>
+#include <ctime>
+
+#include <unistd.h>
+
+namespace weft::detail {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration most = 50us;
+// The thread's clock is a system call: a few sleeps are measured at first, then one of many.
+constexpr unsigned first_measured = 8;
+constexpr unsigned measured_every = 64;
+
+Duration cpu_time() noexcept {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+// With one processor, what is waited for happens while this thread does not run.
+bool others_can_run() noexcept {
+    static const bool several = ::sysconf(_SC_NPROCESSORS_ONLN) > 1;
+    return several;
+}
+
+}  // namespace
+
+void BusyPoll::set_limit(std::optional<Duration> limit) noexcept {
+    limit_ = limit;
+    looks_ = false;
+    short_waits_ = 0;
+}
+
+// Whoever wakes this thread pays about as much as it does itself.
+Duration BusyPoll::limit() const noexcept { return limit_ ? *limit_ : std::min<Duration>(2 * cost_, most); }
+
+void BusyPoll::missed() noexcept {
+    looks_ = false;
+    short_waits_ = 0;
+    found_ = 0;
+    skip_ = penalty_;
+    penalty_ = std::min(2 * penalty_, most_penalty);
+}
+
+void BusyPoll::slept(Duration time) noexcept {
+    // A peer that sleeps, too, takes as long to answer as it takes to be woken.
+    if (time > 2 * limit() || !others_can_run()) {
+        short_waits_ = 0;
+    } else if (skip_ != 0) {
+        --skip_;
+    } else if (++short_waits_ >= short_waits_wanted) {
+        looks_ = limit() > Duration::zero();
+    }
+}
+
+BusyPoll::Sleep::Sleep(BusyPoll& owner) noexcept : owner_(owner), begin_(Clock::now()) {
+    const unsigned n = owner.sleeps_++;
+    if (!owner.limit_ && (n < first_measured || n % measured_every == 0)) cpu_ = cpu_time();
+}
+
+BusyPoll::Sleep::~Sleep() {
+    if (cpu_) {
+        const Duration cost = cpu_time() - *cpu_;
+        owner_.cost_ = owner_.sleeps_ == 1 ? cost : (7 * owner_.cost_ + cost) / 8;
+    }
+    owner_.slept(Clock::now() - begin_);
+}
+
+}  // namespace weft::detail
