@@ -16,13 +16,16 @@ static inline struct sockaddr_in loopback_address(int port) {
     return address;
 }
 
+// 1: with the congestion control that is the machine's default.
+static int raw_tcp_as_it_comes = 0;
+
 // Without Nagle's algorithm, and without BBR's pacing where that is the machine's default: it halves what
 // loopback can do. What a listener accepts inherits both.
 static inline int fast_tcp_socket(void) {
     const int on = 1;
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+    if (!raw_tcp_as_it_comes) setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
     return fd;
 }
 

@@ -4,6 +4,7 @@
 //                       back; callers: one message at a time on each of 200 connections; large: sends while
 //                       it receives
 //     raw busy …        the same, but epoll_wait() never sleeps
+//     raw paced …       the same, with the machine's default congestion control, which may be BBR
 #include "mesh_case.hpp"
 #include "raw_tcp.h"
 
@@ -165,6 +166,11 @@ void large(int fd, bench::Case& one) {
 int main(int argc, char** argv) {
     if (argc > 2 && std::string(argv[1]) == "busy") {
         timeout = 0;
+        --argc;
+        ++argv;
+    }
+    if (argc > 2 && std::string(argv[1]) == "paced") {
+        raw_tcp_as_it_comes = 1;
         --argc;
         ++argv;
     }

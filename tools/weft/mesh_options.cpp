@@ -59,9 +59,9 @@ mesh::Options MeshOptions::client() const {
     mesh::Options out = place(*this);
     if (tls || insecure || !ca.empty() || !certificate.empty()) {
         TlsContext context = TlsContext::client().verify(!insecure);
-        if (!ca.empty()) context = std::move(context).ca_file(ca);
+        if (!ca.empty()) context = TlsContext(std::move(context)).ca_file(ca);
         if (!certificate.empty())
-            context = std::move(context).identity(TlsIdentity::from_files(certificate, key));
+            context = TlsContext(std::move(context)).identity(TlsIdentity::from_files(certificate, key));
         out = mesh::Options(std::move(out)).tls(std::move(context));
     }
     return mesh::Options(std::move(out)).reconnect(false).handshake_timeout(limit());
@@ -72,7 +72,9 @@ mesh::Options MeshOptions::router() const {
     if (tls || !ca.empty() || !certificate.empty()) {
         TlsContext context = TlsContext::server(TlsIdentity::from_files(certificate, key));
         if (!ca.empty())
-            context = std::move(context).ca_file(ca).client_certificates(TlsClientCertificate::required);
+            context = TlsContext(std::move(context))
+                          .ca_file(ca)
+                          .client_certificates(TlsClientCertificate::required);
         out = mesh::Options(std::move(out)).tls(std::move(context));
     }
     return out;

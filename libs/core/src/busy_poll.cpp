@@ -11,7 +11,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration most = 50us;
+constexpr Duration most = 100us;
+constexpr unsigned short_waits_wanted = 2;
+constexpr unsigned most_penalty = 1024;
+// Looks in a row after which their mean counts, and after which failures before are forgiven.
+constexpr unsigned trusted = 16;
 // The thread's clock is a system call: a few sleeps are measured at first, then one of many.
 constexpr unsigned first_measured = 8;
 constexpr unsigned measured_every = 64;
@@ -36,8 +40,16 @@ void BusyPoll::set_limit(std::optional<Duration> limit) noexcept {
     short_waits_ = 0;
 }
 
-// Whoever wakes this thread pays about as much as it does itself.
-Duration BusyPoll::limit() const noexcept { return limit_ ? *limit_ : std::min<Duration>(2 * cost_, most); }
+// Two loops that answer each other find the other asleep at first, and must outlast its waking once.
+Duration BusyPoll::longest() const noexcept { return limit_ ? *limit_ : std::min<Duration>(5 * cost_, most); }
+
+void BusyPoll::found(Duration after) noexcept {
+    mean_ = found_ == 0 ? after : (7 * mean_ + after) / 8;
+    if (++found_ < trusted) return;
+    penalty_ = 1;
+    // Whoever wakes this thread pays about as much as it does itself. More than that is not worth looking.
+    if (!limit_ && mean_ > 2 * cost_) missed();
+}
 
 void BusyPoll::missed() noexcept {
     looks_ = false;
@@ -48,13 +60,12 @@ void BusyPoll::missed() noexcept {
 }
 
 void BusyPoll::slept(Duration time) noexcept {
-    // A peer that sleeps, too, takes as long to answer as it takes to be woken.
-    if (time > 2 * limit() || !others_can_run()) {
+    if (time > 2 * longest() || !others_can_run()) {
         short_waits_ = 0;
     } else if (skip_ != 0) {
         --skip_;
     } else if (++short_waits_ >= short_waits_wanted) {
-        looks_ = limit() > Duration::zero();
+        looks_ = longest() > Duration::zero();
     }
 }
 

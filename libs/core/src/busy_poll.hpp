@@ -9,19 +9,17 @@ namespace weft::detail {
 
 // To sleep and be woken costs processor time: on a virtual machine some 20 µs for who sleeps and 12 for who
 // wakes it, and the time of an exchange over loopback is made of little else. What comes sooner than that is
-// cheaper looked for. Unknown is when it comes, so, as in the kernel's haltpoll (Documentation/virt/
-// guest-halt-polling.rst), the last waits say whether to look; and for how long is what sleeping was measured
-// to cost, so that looking in vain at most doubles it.
+// cheaper looked for. When it comes is not known; so, as in the kernel's haltpoll (Documentation/virt/
+// guest-halt-polling.rst), the last waits say whether to look, and looking goes on for as long as it finds
+// something, on average, in less than sleeping was measured to cost.
 class BusyPoll {
 public:
-    // At most how long to look; nullopt: what sleeping costs, up to 50 µs. 0: never.
+    // At most how long to look; nullopt: as long as it pays, up to 100 µs. 0: never.
     void set_limit(std::optional<Duration> limit) noexcept;
 
     // How long to look before this wait; 0: not at all. Ends with found(), or with missed() and a Sleep.
-    [[nodiscard]] Duration budget() const noexcept { return looks_ ? limit() : Duration::zero(); }
-    void found() noexcept {
-        if (++found_ >= trusted) penalty_ = 1;
-    }
+    [[nodiscard]] Duration budget() const noexcept { return looks_ ? longest() : Duration::zero(); }
+    void found(Duration after) noexcept;
     void missed() noexcept;
 
     // Around a wait of the loop in the kernel.
@@ -39,15 +37,12 @@ public:
     };
 
 private:
-    static constexpr unsigned trusted = 16;
-    static constexpr unsigned short_waits_wanted = 2;
-    static constexpr unsigned most_penalty = 1024;
-
-    [[nodiscard]] Duration limit() const noexcept;
+    [[nodiscard]] Duration longest() const noexcept;
     void slept(Duration time) noexcept;
 
     std::optional<Duration> limit_;
     Duration cost_{0};  // of one sleep, to this thread
+    Duration mean_{0};  // of the looks that found something
     unsigned sleeps_ = 0;
     unsigned short_waits_ = 0;  // in a row
     unsigned found_ = 0;        // in a row

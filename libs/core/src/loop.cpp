@@ -76,11 +76,11 @@ struct Loop::Backend final : FdHandler {
     int wait(int timeout_ms) noexcept {
         if (timeout_ms == 0) return look();
         if (const Duration budget = busy_poll.budget(); budget > Duration::zero()) {
-            const TimePoint end = Clock::now() + budget;
-            do {
+            const TimePoint begin = Clock::now();
+            for (TimePoint now = begin; now < begin + budget; now = Clock::now()) {
                 const int count = look();
-                if (count != 0 || rung.load()) return busy_poll.found(), count;
-            } while (Clock::now() < end);
+                if (count != 0 || rung.load()) return busy_poll.found(now - begin), count;
+            }
             busy_poll.missed();
         }
         const detail::BusyPoll::Sleep sleep(busy_poll);

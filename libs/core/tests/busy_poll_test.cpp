@@ -46,7 +46,7 @@ TEST_F(BusyPolling, begins_after_waits_that_were_short) {
     EXPECT_EQ(policy.budget(), none);
     sleep_shortly(policy);
     EXPECT_EQ(policy.budget(), Duration(100s));
-    policy.found();
+    policy.found(1us);
     EXPECT_EQ(policy.budget(), Duration(100s));
 }
 
@@ -73,7 +73,7 @@ TEST_F(BusyPolling, costs_more_patience_with_every_failure_until_it_pays_again) 
         policy.missed();
         EXPECT_EQ(waits_until_it_looks(), penalty + 2);
     }
-    for (int i = 0; i < 16; ++i) policy.found();
+    for (int i = 0; i < 16; ++i) policy.found(1us);
     policy.missed();
     EXPECT_EQ(waits_until_it_looks(), 1 + 2);
     for (int i = 0; i < 20; ++i) {
@@ -90,13 +90,24 @@ TEST_F(BusyPolling, with_a_limit_of_zero_never_begins) {
     EXPECT_EQ(policy.budget(), none);
 }
 
-TEST_F(BusyPolling, looks_no_longer_than_sleeping_costs) {
+TEST_F(BusyPolling, goes_on_only_while_it_takes_less_than_sleeping) {
     policy.set_limit(std::nullopt);
-    for (int i = 0; i < 200; ++i) {
-        const BusyPoll::Sleep sleep(policy);
-        std::this_thread::sleep_for(1us);
-    }
-    EXPECT_LE(policy.budget(), Duration(50us));
+    const auto begin = [&] {
+        for (int i = 0; i < 5000 && policy.budget() == none; ++i) sleep_shortly(policy);
+    };
+    begin();
+    EXPECT_GT(policy.budget(), none);
+    EXPECT_LE(policy.budget(), Duration(100us));
+    for (int i = 0; i < 100; ++i) policy.found(1ns);
+    EXPECT_GT(policy.budget(), none);
+    for (int i = 0; i < 100 && policy.budget() != none; ++i) policy.found(1ms);
+    EXPECT_EQ(policy.budget(), none);
+    begin();
+    // The first ones find the other side asleep.
+    for (int i = 0; i < 15; ++i) policy.found(1ms);
+    EXPECT_GT(policy.budget(), none);
+    policy.found(1ms);
+    EXPECT_EQ(policy.budget(), none);
 }
 
 Duration cpu_time() {

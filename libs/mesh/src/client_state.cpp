@@ -203,6 +203,8 @@ Task<void> ClientState::supervise(std::shared_ptr<ClientState> self) {
 }
 
 Task<void> ClientState::join(std::shared_ptr<ClientState> self) {
+    if (!self->supervisor_ && !self->finished_.is_set())
+        throw InitializationError(self->options.name + ": connect() it first");
     co_await self->finished_.wait();
     if (self->end_error_) std::rethrow_exception(self->end_error_);
 }

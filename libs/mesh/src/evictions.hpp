@@ -11,9 +11,6 @@
 
 namespace weft::mesh {
 
-// The reason with which a Link ends whose peer has taken nothing for stall_limit.
-inline constexpr std::string_view stalled_reason = "it has not read for too long";
-
 class Evictions {
 public:
     // The latest ones; of those before nobody will hear.

@@ -142,7 +142,7 @@ void Link::flush() noexcept {
             if (result.status == IoResult::Status::would_block) {
                 blocked_ = true;
                 if (!stall_.armed()) {
-                    stall_.reason = "it has not read for too long";
+                    stall_.reason = stalled_reason;
                     loop_->arm_after(stall_, stall_limit_);
                 }
                 if (!writer_runs_) {

@@ -54,6 +54,9 @@ protected:
     ~LinkHandler() = default;
 };
 
+// How a link ends whose peer has taken nothing for its stall_limit.
+inline constexpr std::string_view stalled_reason = "it has not read for too long";
+
 // Whose first bytes are to be expected.
 enum class LinkRole { client, server };
 

@@ -304,6 +304,19 @@ CO_TEST(Router, tells_who_came_and_who_went) {
     EXPECT_THAT(at_router, ::testing::ElementsAre("+watcher", "+guest", "-guest"));
 }
 
+CO_TEST(Client, that_was_never_connected_is_not_joined) {
+    Listener nobody(SocketAddress::loopback(0));
+    const std::uint16_t port = nobody.port();
+    nobody.close();
+    Client client(at("caller", port));
+    const std::string before = co_await error_of<InitializationError>(timeout(5s, client.join()));
+    EXPECT_THAT(before, ::testing::HasSubstr("connect() it first"));
+    const std::string refused = co_await error_of<SystemError>(client.connect());
+    EXPECT_THAT(refused, ::testing::HasSubstr("onnect"));
+    const std::string after = co_await error_of<InitializationError>(timeout(5s, client.join()));
+    EXPECT_THAT(after, ::testing::HasSubstr("connect() it first"));
+}
+
 CO_TEST(Router, the_last_one_to_take_a_name_has_it) {
     Router router(Options("router"));
     router.start();

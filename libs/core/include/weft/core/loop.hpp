@@ -111,9 +111,9 @@ public:
     void warn_slow(Duration limit) noexcept { slow_limit_ = limit; }
 
     // While events keep coming that fast, the loop looks for the next one for up to `limit` before it sleeps:
-    // sleeping and being woken takes longer than many an answer. nullopt, the default: for as long as
-    // sleeping costs on this machine in processor time, measured, and at most 50 µs; a loop that has less to
-    // do sleeps at once. A longer limit (a core for the latency) is kept as it is given; zero: never.
+    // sleeping and being woken takes longer than many an answer. nullopt, the default: while that takes less
+    // processor time than sleeping, which is measured, and for at most 100 µs; a loop that has less to do
+    // sleeps at once. A limit (a core for the latency) is kept as it is given; zero: never.
     void busy_poll(std::optional<Duration> limit) noexcept;
 
     // Receives each task that failed and whose outcome nobody took. Without one, the log sink does.

@@ -404,7 +404,7 @@ public:
     // the server's reason) and TimeoutError. A connection that is lost later is made again in the background.
     [[nodiscard]] Task<ClientConnection> connect();
     // Waits until stopped. Throws Evicted when another node took the name, Disconnected when the connection
-    // is lost and reconnect() is off.
+    // is lost and reconnect() is off, InitializationError when it was never connected.
     [[nodiscard]] Task<void> join();
     // Writes what waits, disconnects, and waits until that is done.
     [[nodiscard]] Task<void> stop();
