@@ -46,9 +46,9 @@ Duration BusyPoll::longest() const noexcept { return limit_ ? *limit_ : std::min
 void BusyPoll::found(Duration after) noexcept {
     mean_ = found_ == 0 ? after : (7 * mean_ + after) / 8;
     if (++found_ < trusted) return;
-    penalty_ = 1;
     // Whoever wakes this thread pays about as much as it does itself. More than that is not worth looking.
-    if (!limit_ && mean_ > 2 * cost_) missed();
+    if (!limit_ && mean_ > 2 * cost_) return missed();
+    penalty_ = 1;
 }
 
 void BusyPoll::missed() noexcept {
