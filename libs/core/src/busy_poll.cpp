@@ -14,6 +14,9 @@ using namespace std::chrono_literals;
 constexpr Duration most = 100us;
 constexpr unsigned short_waits_wanted = 2;
 constexpr unsigned most_penalty = 1024;
+// For looks that found something, but late: of two loops that answer each other, both must try at the same
+// time.
+constexpr unsigned most_penalty_for_late = 64;
 // Looks in a row after which their mean counts, and after which failures before are forgiven.
 constexpr unsigned trusted = 16;
 // The thread's clock is a system call: a few sleeps are measured at first, then one of many.
@@ -47,16 +50,18 @@ void BusyPoll::found(Duration after) noexcept {
     mean_ = found_ == 0 ? after : (7 * mean_ + after) / 8;
     if (++found_ < trusted) return;
     // Whoever wakes this thread pays about as much as it does itself. More than that is not worth looking.
-    if (!limit_ && mean_ > 2 * cost_) return missed();
+    if (!limit_ && mean_ > 2 * cost_) return give_up(most_penalty_for_late);
     penalty_ = 1;
 }
 
-void BusyPoll::missed() noexcept {
+void BusyPoll::missed() noexcept { give_up(most_penalty); }
+
+void BusyPoll::give_up(unsigned longest_penalty) noexcept {
     looks_ = false;
     short_waits_ = 0;
     found_ = 0;
     skip_ = penalty_;
-    penalty_ = std::min(2 * penalty_, most_penalty);
+    penalty_ = std::min(2 * penalty_, longest_penalty);
 }
 
 void BusyPoll::slept(Duration time) noexcept {

@@ -39,6 +39,7 @@ public:
 private:
     [[nodiscard]] Duration longest() const noexcept;
     void slept(Duration time) noexcept;
+    void give_up(unsigned longest_penalty) noexcept;
 
     std::optional<Duration> limit_;
     Duration cost_{0};  // of one sleep, to this thread
