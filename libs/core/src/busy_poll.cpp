@@ -38,6 +38,8 @@ bool others_can_run() noexcept {
 }  // namespace
 
 void BusyPoll::set_limit(std::optional<Duration> limit) noexcept {
+    // So that it can be added to a time.
+    if (limit) limit = std::min<Duration>(*limit, std::chrono::hours(1));
     limit_ = limit;
     looks_ = false;
     short_waits_ = 0;

@@ -76,10 +76,17 @@ struct Loop::Backend final : FdHandler {
     int wait(int timeout_ms) noexcept {
         if (timeout_ms == 0) return look();
         if (const Duration budget = busy_poll.budget(); budget > Duration::zero()) {
+            const Duration longest =
+                timeout_ms < 0 ? budget : std::min<Duration>(budget, milliseconds(timeout_ms));
             const TimePoint begin = Clock::now();
-            for (TimePoint now = begin; now < begin + budget; now = Clock::now()) {
+            TimePoint now = begin;
+            for (; now < begin + longest; now = Clock::now()) {
                 const int count = look();
                 if (count != 0 || rung.load()) return busy_poll.found(now - begin), count;
+            }
+            if (timeout_ms > 0) {
+                timeout_ms -= static_cast<int>(std::chrono::floor<milliseconds>(now - begin).count());
+                if (timeout_ms <= 0) return 0;  // a timer is due, and was all there was to wait for
             }
             busy_poll.missed();
         }

@@ -164,5 +164,22 @@ TEST(BusyPollingLoop, takes_every_event_and_sleeps_when_none_comes) {
     EXPECT_LT(used, Duration(100ms));
 }
 
+Task<Duration> sleep_often() {
+    const TimePoint begin = Clock::now();
+    for (int i = 0; i < 20; ++i) co_await sleep(1ms);
+    co_return Clock::now() - begin;
+}
+
+// A limit may be longer than the time until the next timer.
+TEST(BusyPollingLoop, ends_a_look_when_a_timer_is_due) {
+    for (const Duration limit : {Duration(3s), Duration::max()}) {
+        Loop loop;
+        loop.busy_poll(limit);
+        const Duration slept = loop.run(sleep_often());
+        EXPECT_GE(slept, Duration(20ms));
+        EXPECT_LT(slept, Duration(2s));
+    }
+}
+
 }  // namespace
 }  // namespace weft
